@@ -1,0 +1,248 @@
+/* swwae.h - the stacked what-where auto-encoder, public interface.
+ *
+ * The model is a convolutional encoder whose max-pooling layers split their input into
+ * "what" (the maximum, sent up) and "where" (its position, sent sideways), and a mirrored
+ * decoder that puts every "what" back at its "where" (Zhao, Mathieu, Goroshin, LeCun,
+ * "Stacked What-Where Auto-encoders", arXiv 1506.02351, sections 3 and 4).
+ *
+ * From simple to advanced: load a model and classify (part 2), rebuild images (part 2),
+ * read data (part 3), measure a model (part 4), train one (part 5).
+ *
+ * Conventions for every function below
+ *  - A function that can fail returns swwae_status; on failure swwae_last_error() holds one
+ *    sentence for the calling thread and output arguments are left untouched.
+ *  - Pointers are not NULL unless the comment says "may be NULL". A NULL where none is
+ *    allowed returns SWWAE_E_ARGUMENT.
+ *  - Images are float arrays of shape (N, channels, height, width), row-major, one value per
+ *    pixel in 0..1 (the file's byte / 255); labels are int32_t, -1 for "none".
+ *  - What a function creates, the caller frees with the matching _free, which accepts NULL.
+ *  - Objects are independent; one object must not be used by two threads at once.
+ */
+#ifndef SWWAE_H
+#define SWWAE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SWWAE_VERSION_MAJOR 0
+#define SWWAE_VERSION_MINOR 1
+#define SWWAE_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define SWWAE_API __attribute__((visibility("default")))
+#else
+#define SWWAE_API
+#endif
+
+/* ---- 1. Status ------------------------------------------------------------------------- */
+
+typedef enum swwae_status {
+    SWWAE_OK = 0,
+    SWWAE_E_ARGUMENT,    /* a value passed to a function, or an option, is not allowed */
+    SWWAE_E_NOTATION,    /* the architecture string cannot be read */
+    SWWAE_E_IO,          /* a file or folder cannot be opened, read or written */
+    SWWAE_E_FORMAT,      /* a file was read but is not what it should be */
+    SWWAE_E_DATA,        /* the data does not fit what was asked (sizes, labels, emptiness) */
+    SWWAE_E_MEMORY,      /* not enough memory */
+    SWWAE_E_NUMERIC,     /* the loss is not finite */
+    SWWAE_E_INTERRUPTED, /* the progress callback asked to stop; everything was saved */
+    SWWAE_E_INTERNAL     /* a bug in this library */
+} swwae_status;
+
+/* "0.1.0". Static storage. */
+SWWAE_API const char *swwae_version(void);
+
+/* A short English name of a status ("bad argument"). Static storage; never NULL. */
+SWWAE_API const char *swwae_status_text(swwae_status status);
+
+/* What went wrong in the last failed call of this thread, in one sentence: what was found,
+ * what was expected, what to do. Valid until this thread's next failure; never NULL. */
+SWWAE_API const char *swwae_last_error(void);
+
+/* ---- 2. Models ------------------------------------------------------------------------- */
+
+typedef struct swwae_model swwae_model;
+
+/* Where the decoder puts each value inside its pooling window. */
+typedef enum swwae_where {
+    SWWAE_WHERE_OWN = 0, /* at the switch the image's own encoder recorded */
+    SWWAE_WHERE_NONE,    /* copied to every cell of the window (paper section 4.1, "upsampling") */
+    SWWAE_WHERE_OTHER /* at the switches of the next image of the call (the last takes the first's)
+                       */
+} swwae_where;
+
+/* An untrained model. arch: the paper's notation, "(64)5c-2p-(64)3c-2p-10fc" (docs/formats.md).
+ * channels 1..1024, height and width 1..4096: the size of an image. seed: initial weights
+ * (He, uniform). */
+SWWAE_API swwae_status swwae_model_create(swwae_model **model, const char *arch, int channels,
+                                          int height, int width, uint64_t seed);
+
+/* Reads a model file (.safetensors), or the best model of a run folder. */
+SWWAE_API swwae_status swwae_model_load(swwae_model **model, const char *path);
+
+/* Writes a model file; an existing good file survives a failed write. */
+SWWAE_API swwae_status swwae_model_save(const swwae_model *model, const char *path);
+
+SWWAE_API void swwae_model_free(swwae_model *model);
+
+/* How many threads the model's own calls use: 1..256, or 0 for one per processor (default).
+ * Results do not depend on it. */
+SWWAE_API swwae_status swwae_model_set_threads(swwae_model *model, int threads);
+
+/* The image size the model works on, after padding. Any output pointer may be NULL. */
+SWWAE_API void swwae_model_image_size(const swwae_model *model, int *channels, int *height,
+                                      int *width);
+
+/* Number of classes (outputs of the last fc layer); 0 for a pure auto-encoder. */
+SWWAE_API int swwae_model_classes(const swwae_model *model);
+
+/* Name of class k, or NULL when k is out of range; its number as text where none was stored. */
+SWWAE_API const char *swwae_model_class_name(const swwae_model *model, int k);
+
+/* Number of trained values. */
+SWWAE_API size_t swwae_model_parameters(const swwae_model *model);
+
+/* Everything known about the model as a JSON object: architecture, layers with shapes,
+ * parameters and FLOPs, memory, options it was trained with, class names, normalisation.
+ * *json is released with swwae_text_free. Keys: docs/formats.md. */
+SWWAE_API swwae_status swwae_model_describe(const swwae_model *model, char **json);
+SWWAE_API void swwae_text_free(char *text);
+
+/* Class probabilities, probabilities[n * classes]. Fails on a pure auto-encoder. */
+SWWAE_API swwae_status swwae_model_predict(swwae_model *model, const float *images, size_t n,
+                                           float *probabilities);
+
+/* Images rebuilt by the decoder, same shape as images. */
+SWWAE_API swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, size_t n,
+                                               swwae_where where, float *reconstructions);
+
+/* ---- 3. Data --------------------------------------------------------------------------- */
+
+typedef struct swwae_dataset swwae_dataset;
+
+typedef enum swwae_split { SWWAE_SPLIT_TRAIN = 0, SWWAE_SPLIT_TEST } swwae_split;
+
+/* Opens a data set. name: "shapes" (synthetic, needs no file), "mnist", "fashion-mnist", or a
+ * folder holding the four IDX files of MNIST's naming, plain or gzipped. Named sets are looked
+ * for in $SWWAE_DATA, ./data, the user's cache folder and /usr/share/datasets. pad: images are
+ * zero-padded, centred, to pad x pad (0: left as they are). */
+SWWAE_API swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name,
+                                          swwae_split split, int pad);
+
+/* Reads image files (PNG, JPEG, IDX, .npy) as one data set without labels, ready for the model:
+ * converted to its number of channels, padded as its training images were. */
+SWWAE_API swwae_status swwae_dataset_open_files(swwae_dataset **dataset, const char *const *paths,
+                                                size_t count, const swwae_model *model);
+
+SWWAE_API void swwae_dataset_free(swwae_dataset *dataset);
+
+SWWAE_API size_t swwae_dataset_count(const swwae_dataset *dataset);
+/* Any output pointer may be NULL. */
+SWWAE_API void swwae_dataset_image_size(const swwae_dataset *dataset, int *channels, int *height,
+                                        int *width);
+/* Number of classes; 0 for a data set without labels. */
+SWWAE_API int swwae_dataset_classes(const swwae_dataset *dataset);
+/* NULL when k is out of range. */
+SWWAE_API const char *swwae_dataset_class_name(const swwae_dataset *dataset, int k);
+/* The label of image i, -1 for none or i out of range. */
+SWWAE_API int32_t swwae_dataset_label(const swwae_dataset *dataset, size_t i);
+/* Where image i comes from ("digit.png", "t10k-images-idx3-ubyte.gz[7]"), for messages and
+ * tables. Valid until the next call on this data set; "" when i is out of range. */
+SWWAE_API const char *swwae_dataset_source(swwae_dataset *dataset, size_t i);
+/* Copies image i, values 0..1, to image[channels * height * width]. */
+SWWAE_API swwae_status swwae_dataset_image(const swwae_dataset *dataset, size_t i, float *image);
+
+/* Description as a JSON object: source, counts per class, size. Freed with swwae_text_free. */
+SWWAE_API swwae_status swwae_dataset_describe(const swwae_dataset *dataset, char **json);
+
+/* ---- 4. Measuring and pictures --------------------------------------------------------- */
+
+typedef struct swwae_evaluation {
+    size_t images;   /* images seen */
+    size_t labelled; /* of these, with a label below the model's number of classes */
+    bool has_error;  /* labelled > 0 and the model has classes */
+    double error;    /* share of labelled images classified wrongly, in percent */
+    double nll;      /* mean cross-entropy over labelled images, in nats */
+    double rec;      /* mean squared error per pixel of the reconstruction (own where) */
+    double seconds;  /* time spent */
+    int classes;     /* the model's */
+    uint64_t
+        *confusion; /* (classes, classes): rows truth, columns prediction; NULL if !has_error */
+} swwae_evaluation;
+
+/* Progress of a long call; return non-zero to stop (the call then returns
+ * SWWAE_E_INTERRUPTED). user is passed through. */
+typedef struct swwae_progress {
+    const char *what;         /* "train", "validate", "evaluate", "message" */
+    const char *message;      /* a sentence for the user when what is "message", else NULL */
+    uint64_t step, steps;     /* done, of */
+    double epoch, epochs;     /* the same in epochs; 0 outside training */
+    double images_per_second; /* of this call */
+    double seconds_left;      /* estimate */
+    double loss, nll, rec,
+        m;          /* running means of the weighted sum and of the raw terms; NaN: not computed */
+    bool validated; /* the fields below are fresh */
+    double validation_error; /* percent; NaN: not measured */
+    double validation_rec;   /* mean squared error per pixel; NaN: not measured */
+    bool best;               /* the best validation so far */
+} swwae_progress;
+typedef int (*swwae_progress_fn)(const swwae_progress *progress, void *user);
+
+/* Measures model on dataset. progress may be NULL. Release with swwae_evaluation_clear. */
+SWWAE_API swwae_status swwae_evaluate(swwae_model *model, const swwae_dataset *dataset,
+                                      swwae_progress_fn progress, void *user,
+                                      swwae_evaluation *evaluation);
+SWWAE_API void swwae_evaluation_clear(swwae_evaluation *evaluation);
+
+/* Writes n images (values clipped to 0..1; 1 or 3 channels) as one PNG, row by row in a grid of
+ * `columns`, each enlarged `zoom` times (1..16). */
+SWWAE_API swwae_status swwae_picture_write(const char *path, const float *images, size_t n,
+                                           int channels, int height, int width, int columns,
+                                           int zoom);
+
+/* ---- 5. Training ----------------------------------------------------------------------- */
+
+/* A set of named options with defaults; the names are the command's long options
+ * (swwae train --help) and the keys of a run's config.json. */
+typedef struct swwae_options swwae_options;
+
+typedef struct swwae_option_info {
+    const char *name;     /* "lambda-rec" */
+    const char *argument; /* "X", "N|all|none": how the value is written in help */
+    const char *fallback; /* the default as text */
+    const char *help;     /* one line */
+} swwae_option_info;
+
+/* The i-th option, or NULL past the last. Static storage. */
+SWWAE_API const swwae_option_info *swwae_option_info_at(size_t i);
+
+SWWAE_API swwae_status swwae_options_create(swwae_options **options);
+SWWAE_API void swwae_options_free(swwae_options *options);
+/* Sets one option from text. The message names the option, the value and what is allowed. */
+SWWAE_API swwae_status swwae_options_set(swwae_options *options, const char *name,
+                                         const char *value);
+/* The current value as text, NULL for an unknown name. Valid until the option is set again. */
+SWWAE_API const char *swwae_options_get(const swwae_options *options, const char *name);
+/* Sets every option a JSON file names (a run's config.json, for instance). */
+SWWAE_API swwae_status swwae_options_load(swwae_options *options, const char *path);
+
+/* Trains as options say and leaves a run folder: config.json, labels.json, metrics.csv,
+ * model.safetensors (best on validation), checkpoint.safetensors (last, to resume).
+ * progress may be NULL. */
+SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_fn progress,
+                                   void *user);
+
+/* Goes on with an interrupted run to the bit as if it had not stopped. more: options to change,
+ * may be NULL; only epochs, steps and threads may differ from the run's own. */
+SWWAE_API swwae_status swwae_resume(const char *run, const swwae_options *more,
+                                    swwae_progress_fn progress, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
