@@ -1,0 +1,57 @@
+/* engine.h - runs a network: loss and gradient of a batch, and forward passes.
+ *
+ * The same seed and data give the same bits with any number of threads: a batch is cut into
+ * ENGINE_SHARES shares whose gradients are kept apart and summed in a fixed order. Nothing is
+ * allocated after engine_create. */
+#ifndef SWWAE_ENGINE_ENGINE_H
+#define SWWAE_ENGINE_ENGINE_H
+
+#include "model/objective.h"
+
+#define ENGINE_SHARES 8
+
+struct engine;
+
+/* The raw terms of a batch, not multiplied by their weights, and the weighted total. A term that
+ * was not computed is NaN. */
+struct losses {
+    double total;
+    double nll, rec;
+    double m[NOTATION_STAGES];
+    size_t labelled; /* images that entered nll */
+    size_t wrong;    /* of these, classified wrongly */
+};
+
+/* objective NULL: forward passes only (no gradient memory). output is then `output`.
+ * threads >= 1; more than ENGINE_SHARES are not used. isa: which kernels. */
+struct engine_options {
+    const struct objective *objective; /* may be NULL; copied */
+    enum output output;                /* used when objective is NULL */
+    int threads;
+    int isa; /* enum cpu_isa */
+};
+
+/* network must outlive the engine. */
+swwae_status engine_create(struct engine **engine, const struct network *network,
+                           const struct engine_options *options);
+void engine_free(struct engine *engine);
+
+/* Bytes the engine holds. */
+size_t engine_memory(const struct engine *engine);
+
+/* Loss and gradient of one batch. A term that is 0 is left out. gradient receives (parameters)
+ * values, zeros for parameters no term reaches. images (n, channels, height, width); labels (n),
+ * -1 for none, below network->classes otherwise; may be NULL when nll is 0. n >= 1. */
+swwae_status engine_step(struct engine *engine, struct losses *losses, real *gradient,
+                         const real *parameters, const real *images, const int32_t *labels, int n);
+
+/* What a forward pass should leave. Pointers may be NULL. */
+struct forward {
+    swwae_where where;    /* of the decoder */
+    real *logits;         /* (n, classes) */
+    real *reconstruction; /* (n, channels, height, width) */
+};
+swwae_status engine_forward(struct engine *engine, const struct forward *forward,
+                            const real *parameters, const real *images, int n);
+
+#endif

@@ -1,0 +1,143 @@
+/* conv_dense.c - dense "same" convolution, forward and gradient to the input.
+ *
+ * A tile of rows x columns pixels times one or two vectors of output channels stays in registers
+ * while every input channel and tap is broadcast against the packed weights: per input value two
+ * FMAs for one broadcast. Small maps take several rows a tile, so that enough independent FMAs are
+ * in flight. */
+#include "kernels/isa.h"
+
+struct tile {
+    const float *x; /* tap (0, 0) of the tile's first pixel */
+    const float *weight;
+    float *y;
+    const float *gate;
+    const float *bias;
+};
+
+/* rows, columns, vectors and pixel (values from one pixel of x to the next) are constants at
+ * every call, so that all inner loops unroll. */
+INLINE void tile_run(const struct conv *c, struct tile t, const int rows, const int columns,
+                     const int vectors, const int pixel) {
+    v16 sum[TILE_PIXELS * TILE_VECTORS];
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        const v16 start = t.bias ? v_load(t.bias + v * LANES) : v_zero();
+        UNROLL
+        for (int p = 0; p < rows * columns; p++) sum[p * vectors + v] = start;
+    }
+    const int kernel = c->kernel;
+    const ptrdiff_t row = c->x.row;
+    const float *w = t.weight;
+    for (int first = 0; first < c->x.channels; first += pixel, t.x += c->x.block) {
+        const int lanes = c->x.channels - first < pixel ? c->x.channels - first : pixel;
+        for (int ky = 0; ky < kernel; ky++)
+            for (int kx = 0; kx < kernel; kx++) {
+                const float *x = t.x + ky * row + kx * pixel;
+                for (int lane = 0; lane < lanes; lane++, x++, w += vectors * LANES) {
+                    v16 weight[TILE_VECTORS];
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
+                    UNROLL
+                    for (int i = 0; i < rows; i++) UNROLL
+                    for (int j = 0; j < columns; j++) {
+                        const v16 value = v_splat(x[i * row + j * pixel]);
+                        UNROLL
+                        for (int v = 0; v < vectors; v++) {
+                            v16 *s = &sum[(i * columns + j) * vectors + v];
+                            *s = v_fma(value, weight[v], *s);
+                        }
+                    }
+                }
+            }
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) UNROLL
+    for (int i = 0; i < rows; i++) UNROLL
+    for (int j = 0; j < columns; j++) {
+        v16 s = sum[(i * columns + j) * vectors + v];
+        if (c->relu) s = v_relu(s);
+        if (t.gate)
+            s = v_gate(s, v_load(t.gate + v * c->gate->block + i * c->gate->row + j * LANES));
+        v_store(t.y + v * c->y.block + i * c->y.row + j * LANES, s);
+    }
+}
+
+/* The tile sizes that exist: single rows of up to TILE_PIXELS, and several rows of narrow maps. */
+#define TILES(CASE)                                                                         \
+    CASE(1, 1)                                                                              \
+    CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8) CASE(1, 9) \
+        CASE(1, 10) CASE(1, 11) CASE(1, 12) CASE(1, 13) CASE(1, 14) CASE(2, 2) CASE(2, 3)   \
+            CASE(2, 4) CASE(2, 5) CASE(2, 6) CASE(2, 7) CASE(3, 4) CASE(4, 1) CASE(4, 2)    \
+                CASE(4, 3)
+
+INLINE void tile_choose(const struct conv *c, struct tile t, int rows, int columns,
+                        const int vectors, const int pixel) {
+    switch (rows * 16 + columns) {
+#define CASE(r, q)                                                      \
+    case r * 16 + q:                                                    \
+        if (r * q <= TILE_PIXELS) tile_run(c, t, r, q, vectors, pixel); \
+        break;
+        TILES(CASE)
+#undef CASE
+    }
+}
+
+/* Rows of a tile of so many columns: the most that TILES lists and the registers hold. */
+INLINE int tile_rows(int columns) {
+    if (columns <= 3 && 4 * columns <= TILE_PIXELS) return 4;
+    if (columns == 4 && 3 * columns <= TILE_PIXELS) return 3;
+    return columns > 1 && columns <= 7 && 2 * columns <= TILE_PIXELS ? 2 : 1;
+}
+
+/* All pixels of one image, one group of output channels. */
+INLINE void group_run(const struct conv *c, struct tile start, const int vectors, const int pixel) {
+    int columns;
+    for (int x = 0; x < c->y.width; x += columns) {
+        columns = tile_length(c->y.width - x, TILE_PIXELS);
+        int rows;
+        for (int y = 0; y < c->y.height; y += rows) {
+            rows = tile_rows(columns);
+            if (rows > c->y.height - y)
+                rows = c->y.height - y >= 2 && rows == 4 && columns > 1 ? 2 : 1;
+            struct tile t = start;
+            t.x += y * c->x.row + (ptrdiff_t)x * pixel;
+            t.y += y * c->y.row + (ptrdiff_t)x * LANES;
+            if (t.gate) t.gate += y * c->gate->row + (ptrdiff_t)x * LANES;
+            tile_choose(c, t, rows, columns, vectors, pixel);
+        }
+    }
+}
+
+static void group_one_blocked(const struct conv *c, struct tile t) { group_run(c, t, 1, LANES); }
+static void group_one_planar(const struct conv *c, struct tile t) { group_run(c, t, 1, 1); }
+#if TILE_VECTORS == 2
+static void group_two_blocked(const struct conv *c, struct tile t) { group_run(c, t, 2, LANES); }
+static void group_two_planar(const struct conv *c, struct tile t) { group_run(c, t, 2, 1); }
+#endif
+
+static void conv(const struct conv *c) {
+    const int blocks = map_blocks(&c->y), radius = c->kernel / 2;
+    const size_t depth = (size_t)c->x.channels * (size_t)(c->kernel * c->kernel) * LANES;
+    for (int b = 0; b < blocks; b += TILE_VECTORS)
+        for (int n = 0; n < c->images; n++) {
+            const struct tile t = {
+                .x = map_at(&c->x, n, 0, -radius, -radius),
+                .weight = c->weight + (size_t)b * depth,
+                .y = c->y.data + n * c->y.image + b * c->y.block,
+                .gate = c->gate ? c->gate->data + n * c->gate->image + b * c->gate->block : NULL,
+                .bias = c->bias ? c->bias + b * LANES : NULL,
+            };
+#if TILE_VECTORS == 2
+            if (blocks - b >= 2) {
+                (c->x.lanes == 1 ? group_two_planar : group_two_blocked)(c, t);
+                continue;
+            }
+#endif
+            (c->x.lanes == 1 ? group_one_planar : group_one_blocked)(c, t);
+        }
+}
+
+void ISA(conv_install)(struct kernels *table) {
+    table->group = TILE_VECTORS;
+    table->conv = conv;
+}

@@ -1,0 +1,15 @@
+/* isa.c - the table of one instruction set. */
+#include "kernels/isa.h"
+
+#define TEXT2(x) #x
+#define TEXT(x) TEXT2(x)
+
+void ISA(kernels)(struct kernels *table) {
+    table->name = TEXT(SWWAE_ISA);
+    ISA(conv_install)(table);
+    ISA(conv_few_install)(table);
+    ISA(conv_outer_install)(table);
+    ISA(pool_install)(table);
+    ISA(linear_install)(table);
+    ISA(elementwise_install)(table);
+}

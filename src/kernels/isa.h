@@ -1,0 +1,47 @@
+/* isa.h - names of the functions of one instruction set.
+ *
+ * Files that include this are compiled once per set with SWWAE_ISA defined as plain, avx2 or
+ * avx512, and with the machine flags that go with it. */
+#ifndef SWWAE_KERNELS_ISA_H
+#define SWWAE_KERNELS_ISA_H
+
+#include "kernels/kernels.h"
+#include "kernels/pack.h"
+#include "kernels/vec.h"
+
+#define ISA_JOIN2(name, isa) name##_##isa
+#define ISA_JOIN(name, isa) ISA_JOIN2(name, isa)
+#define ISA(name) ISA_JOIN(name, SWWAE_ISA)
+
+/* Each kernel file writes its own entries into the table. */
+void ISA(conv_install)(struct kernels *table);
+void ISA(conv_few_install)(struct kernels *table);
+void ISA(conv_outer_install)(struct kernels *table);
+void ISA(pool_install)(struct kernels *table);
+void ISA(linear_install)(struct kernels *table);
+void ISA(elementwise_install)(struct kernels *table);
+
+/* Accumulators a tile may hold, in v16, leaving registers for operands: 28 of 32 with AVX-512, 12
+ * of 16 half-width ones with AVX2, 12 of 16 quarter-width ones elsewhere. */
+#if VEC == 16
+#define TILE_PIXELS 14
+#define TILE_VECTORS 2
+#define TILE_SCALARS 8 /* of an outer product */
+#elif VEC == 8
+#define TILE_PIXELS 6
+#define TILE_VECTORS 1
+#define TILE_SCALARS 5
+#else
+#define TILE_PIXELS 3
+#define TILE_VECTORS 1
+#define TILE_SCALARS 2
+#endif
+
+/* Length of the next of the equal pieces, at most `most` each, that `left` is cut into: 32 pixels
+ * in tiles of at most 14 are 11, 11 and 10, not 14, 14 and 4. */
+INLINE int tile_length(int left, int most) {
+    const int pieces = (left + most - 1) / most;
+    return (left + pieces - 1) / pieces;
+}
+
+#endif

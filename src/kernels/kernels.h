@@ -1,0 +1,103 @@
+/* kernels.h - the table of raw loops and the contract of each.
+ *
+ * A kernel allocates nothing, reports no errors and knows no layers: its caller has checked every
+ * size. `images` maps of one group are processed by each call. Outputs come first, then inputs,
+ * parameters, sizes. The table of an instruction set is the reference's, overwritten where a
+ * faster form exists (dispatch.c). All sums over channels run in a fixed order, so a result does
+ * not depend on how many images a call gets. */
+#ifndef SWWAE_KERNELS_KERNELS_H
+#define SWWAE_KERNELS_KERNELS_H
+
+#include "base/cpu.h"
+#include "tensor/map.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A "same" convolution of odd size `kernel`, stride 1: y = x * w (+ bias) (then ReLU or gate).
+ * Forward: x is the input. Gradient to the input: x is the gradient of the output, w is packed
+ * transposed. x's ring is at least kernel / 2 wide. */
+struct conv {
+    struct map y;
+    struct map x;
+    const real *weight;     /* packed by conv_pack: see there */
+    const real *bias;       /* (channels of y, padded to whole lanes); NULL: none */
+    bool relu;              /* y = max(y, 0), NaN kept */
+    const struct map *gate; /* NULL, or y = gate > 0 ? y : 0: the gradient through gate's ReLU */
+    int kernel;
+    int images;
+};
+
+struct kernels {
+    const char *name;
+
+    /* Vectors of LANES output channels a group of packed weights holds (see pack.h). */
+    int group;
+
+    /* y blocked, x blocked or planar; weight from pack_conv. */
+    void (*conv)(const struct conv *conv);
+
+    /* y planar (few channels), x blocked; weight from pack_conv_few. relu and gate are not
+     * supported; bias is (channels of y). */
+    void (*conv_few)(const struct conv *conv);
+
+    /* sum[((b * kernel^2 + tap) * s.channels + c) * LANES + lane] +=
+     *     sum over images and pixels p of v(b * LANES + lane, p) * s(c, p + tap - kernel / 2)
+     * with tap = row * kernel + column, v blocked, s blocked or planar with ring >= kernel / 2.
+     * For a convolution's weights v is the output's gradient and s the input; with v the input
+     * and s the output's gradient the taps come out mirrored. */
+    void (*conv_outer)(real *sum, const struct map *v, const struct map *s, int kernel, int images);
+
+    /* sum(channels padded to lanes) += sum over images and pixels of x. */
+    void (*sum_pixels)(real *sum, const struct map *x, int images);
+
+    /* what(c, w) = maximum over window w of x; where = its cell, row-major inside the window
+     * (row * pool + column), the first maximum wins, the first NaN wins over everything; windows at
+     * the right and bottom edge may be partial. where is (image, block, window row, window column,
+     * LANES) bytes. x is post-ReLU, so an all-zero window has switch 0. */
+    void (*pool)(struct map *what, uint8_t *where, const struct map *x, int pool, int images);
+
+    /* x = 0 but for the switched cell of each window, which takes its value of `what` (unpooling,
+     * paper section 3). Also the gradient of pool. gate: as in struct conv, shaped like `what`. */
+    void (*unpool)(struct map *x, const struct map *what, const uint8_t *where,
+                   const struct map *gate, int pool, int images);
+
+    /* what(c, w) = x at the switched cell: the gradient of unpool. */
+    void (*gather)(struct map *what, const struct map *x, const uint8_t *where, int pool,
+                   int images);
+
+    /* x = its window's value in every cell (the paper's "upsampling", section 4.1). */
+    void (*upsample)(struct map *x, const struct map *what, int pool, int images);
+
+    /* y(n, out) = bias + x(n, in) w; weight (in, out padded to lanes) row-major, y (n, padded). */
+    void (*linear)(real *y, const real *x, const real *weight, const real *bias, int in, int out,
+                   int n, bool relu);
+    /* dx(n, in) = dy(n, out padded) w^T, not accumulated. */
+    void (*linear_back)(real *dx, const real *dy, const real *weight, int in, int out, int n);
+    /* sum(in, out padded) += x^T dy; bias_sum(out padded) += sum of dy over n. */
+    void (*linear_outer)(real *sum, real *bias_sum, const real *x, const real *dy, int in, int out,
+                         int n);
+
+    /* Sum of (a - b)^2 over the interior of one image, accumulated in double. */
+    double (*squared_distance)(const struct map *a, const struct map *b, int image);
+    /* d = scale * (a - b) over the interior of one image (gradient of the distances). */
+    void (*difference)(struct map *d, const struct map *a, const struct map *b, real scale,
+                       int image);
+    /* x += y, then x = gate > 0 ? x : 0 when gate is not NULL. Blocked maps. */
+    void (*add)(struct map *x, const struct map *y, const struct map *gate, int images);
+    /* x -= y. Blocked maps. */
+    void (*subtract)(struct map *x, const struct map *y, int images);
+    /* x = gate > 0 ? x : 0. Blocked maps. */
+    void (*gate)(struct map *x, const struct map *gate, int images);
+};
+
+/* Fills the table of one instruction set; false when this machine or build lacks it. */
+bool kernels_get(struct kernels *table, enum cpu_isa isa);
+
+/* One instruction set's own kernels, written over a table that holds the reference. */
+void kernels_reference(struct kernels *table);
+void kernels_plain(struct kernels *table);
+void kernels_avx2(struct kernels *table);
+void kernels_avx512(struct kernels *table);
+
+#endif

@@ -1,0 +1,91 @@
+/* pack.c - reordering of parameters; see pack.h. */
+#include "kernels/pack.h"
+
+#include <string.h>
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+size_t pack_conv_size(int out, int in, int kernel) {
+    return (size_t)pack_blocks(out) * LANES * (size_t)in * (size_t)(kernel * kernel);
+}
+
+void pack_conv(real *packed, const real *weight, int out, int in, int kernel, int lanes, int group,
+               bool transposed) {
+    const int taps = kernel * kernel;
+    const int y_channels = transposed ? in : out, x_channels = transposed ? out : in;
+    const size_t y_stride = transposed ? (size_t)taps : (size_t)in * (size_t)taps;
+    const size_t x_stride = transposed ? (size_t)in * (size_t)taps : (size_t)taps;
+    for (int y0 = 0; y0 < y_channels; y0 += group * LANES) {
+        const int width = smaller(group, pack_blocks(y_channels - y0)) * LANES;
+        const int used = smaller(width, y_channels - y0);
+        for (int x0 = 0; x0 < x_channels; x0 += lanes)
+            for (int tap = 0; tap < taps; tap++)
+                for (int x = x0; x < smaller(x0 + lanes, x_channels); x++, packed += width) {
+                    const real *from = weight + (size_t)y0 * y_stride + (size_t)x * x_stride +
+                                       (transposed ? taps - 1 - tap : tap);
+                    for (int y = 0; y < used; y++) packed[y] = from[(size_t)y * y_stride];
+                    for (int y = used; y < width; y++) packed[y] = 0;
+                }
+    }
+}
+
+size_t pack_conv_few_size(int out, int in, int kernel) {
+    return (size_t)out * (size_t)pack_blocks(in) * LANES * (size_t)(kernel * kernel);
+}
+
+void pack_conv_few(real *packed, const real *weight, int out, int in, int kernel) {
+    const int taps = kernel * kernel;
+    for (int o = 0; o < out; o++)
+        for (int b = 0; b < pack_blocks(in); b++)
+            for (int tap = 0; tap < taps; tap++)
+                for (int lane = 0; lane < LANES; lane++) {
+                    const int i = b * LANES + lane;
+                    *packed++ = i < in
+                                    ? weight[((size_t)o * (size_t)in + (size_t)i) * (size_t)taps +
+                                             (size_t)tap]
+                                    : 0;
+                }
+}
+
+size_t pack_outer_size(int v_channels, int s_channels, int kernel) {
+    return (size_t)pack_blocks(v_channels) * LANES * (size_t)s_channels * (size_t)(kernel * kernel);
+}
+
+void pack_outer_read(real *gradient, const real *sum, int out, int in, int kernel, bool mirrored) {
+    const size_t taps = (size_t)(kernel * kernel);
+    const size_t s_channels = (size_t)(mirrored ? out : in);
+    for (size_t o = 0; o < (size_t)out; o++)
+        for (size_t i = 0; i < (size_t)in; i++) {
+            const size_t v = mirrored ? i : o, s = mirrored ? o : i;
+            const real *from = sum + (v / LANES * taps * s_channels + s) * LANES + v % LANES;
+            for (size_t tap = 0; tap < taps; tap++)
+                *gradient++ = from[(mirrored ? taps - 1 - tap : tap) * s_channels * LANES];
+        }
+}
+
+int pack_linear_rows(int in, int pixels) { return pack_blocks(in / pixels) * LANES * pixels; }
+
+size_t pack_linear_size(int out, int in, int pixels) {
+    return (size_t)pack_blocks(out) * LANES * (size_t)pack_linear_rows(in, pixels);
+}
+
+/* Row of the packed matrix that holds input i of the flat array. */
+static size_t linear_row(size_t i, size_t pixels) {
+    const size_t channel = i / pixels, pixel = i % pixels;
+    return (channel / LANES * pixels + pixel) * LANES + channel % LANES;
+}
+
+void pack_linear(real *packed, const real *weight, int out, int in, int pixels) {
+    const size_t width = (size_t)pack_blocks(out) * LANES;
+    memset(packed, 0, pack_linear_size(out, in, pixels) * sizeof *packed);
+    for (size_t o = 0; o < (size_t)out; o++)
+        for (size_t i = 0; i < (size_t)in; i++)
+            packed[linear_row(i, (size_t)pixels) * width + o] = weight[o * (size_t)in + i];
+}
+
+void pack_linear_read(real *gradient, const real *sum, int out, int in, int pixels) {
+    const size_t width = (size_t)pack_blocks(out) * LANES;
+    for (size_t o = 0; o < (size_t)out; o++)
+        for (size_t i = 0; i < (size_t)in; i++)
+            gradient[o * (size_t)in + i] = sum[linear_row(i, (size_t)pixels) * width + o];
+}

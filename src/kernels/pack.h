@@ -1,0 +1,41 @@
+/* pack.h - parameters between the flat array's order and the order kernels read.
+ *
+ * weight is (out, in, kernel, kernel) as stored in the flat array. */
+#ifndef SWWAE_KERNELS_PACK_H
+#define SWWAE_KERNELS_PACK_H
+
+#include "tensor/map.h"
+
+#include <stdbool.h>
+
+/* Blocks of LANES that hold n channels. */
+static inline int pack_blocks(int n) { return (n + LANES - 1) / LANES; }
+
+/* For kernels->conv. Output channels go in groups of `group` vectors (the last may be narrower):
+ * [group of y][channel of x][tap]... in the order the loop reads:
+ * [group][block of x][tap][lane of x][vectors of the group * LANES], x's real channels only.
+ * lanes: x's. transposed: packs the weights of the gradient to the input (channels swapped, taps
+ * mirrored). */
+size_t pack_conv_size(int out, int in, int kernel);
+void pack_conv(real *packed, const real *weight, int out, int in, int kernel, int lanes, int group,
+               bool transposed);
+
+/* For kernels->conv_few: [out][block of in][tap][LANES of in]. */
+size_t pack_conv_few_size(int out, int in, int kernel);
+void pack_conv_few(real *packed, const real *weight, int out, int in, int kernel);
+
+/* gradient (out, in, kernel, kernel) = conv_outer's sum; mirrored: v was the input, s the output
+ * gradient. */
+size_t pack_outer_size(int v_channels, int s_channels, int kernel);
+void pack_outer_read(real *gradient, const real *sum, int out, int in, int kernel, bool mirrored);
+
+/* fc weights (out, in) <-> [in][out padded]. The input of the first fc layer is the top what in
+ * the map's own order, [block][pixel][LANES], where the flat array says (channel, pixel): pixels
+ * is height * width there and 1 for later layers. Rows of padding lanes are zero.
+ * pack_linear_rows: inputs as the kernels count them, padding included. */
+int pack_linear_rows(int in, int pixels);
+size_t pack_linear_size(int out, int in, int pixels);
+void pack_linear(real *packed, const real *weight, int out, int in, int pixels);
+void pack_linear_read(real *gradient, const real *sum, int out, int in, int pixels);
+
+#endif

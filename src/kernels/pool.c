@@ -1,0 +1,80 @@
+/* pool.c - max pooling with switches, unpooling, and their gradients, 16 channels at a time. */
+#include "kernels/isa.h"
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static void pool(struct map *what, uint8_t *where, const struct map *x, int pool, int images) {
+    const int blocks = map_blocks(what);
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < blocks; b++)
+            for (int i = 0; i < what->height; i++) {
+                const int rows = smaller(pool, x->height - i * pool);
+                float *to = what->data + n * what->image + b * what->block + i * what->row;
+                for (int j = 0; j < what->width; j++, to += LANES, where += LANES) {
+                    const int columns = smaller(pool, x->width - j * pool);
+                    const float *from = x->data + n * x->image + b * x->block + i * pool * x->row +
+                                        (ptrdiff_t)j * pool * LANES;
+                    v16 best = v_load(from);
+                    i16 cell = i_zero();
+                    for (int r = 0; r < rows; r++)
+                        for (int q = r == 0; q < columns; q++)
+                            v_keep_larger(&best, &cell, v_load(from + r * x->row + q * LANES),
+                                          r * pool + q);
+                    v_store(to, best);
+                    i_store_bytes(where, cell);
+                }
+            }
+}
+
+static void unpool(struct map *x, const struct map *what, const uint8_t *where,
+                   const struct map *gate, int pool, int images) {
+    const int blocks = map_blocks(what);
+    int32_t offset[256]; /* of each cell from its window's first */
+    for (int cell = 0; cell < pool * pool; cell++)
+        offset[cell] = (int32_t)(cell / pool * x->row + cell % pool * LANES);
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < blocks; b++) {
+            float *map = x->data + n * x->image + b * x->block;
+            for (int i = 0; i < x->height; i++)
+                memset(map + i * x->row, 0, (size_t)x->width * LANES * sizeof *map);
+            for (int i = 0; i < what->height; i++) {
+                const float *from = what->data + n * what->image + b * what->block + i * what->row;
+                const float *open =
+                    gate ? gate->data + n * gate->image + b * gate->block + i * gate->row : NULL;
+                float *to = map + i * pool * x->row;
+                for (int j = 0; j < what->width; j++, from += LANES, where += LANES) {
+                    float value[LANES];
+                    v_store(value,
+                            open ? v_gate(v_load(from), v_load(open + j * LANES)) : v_load(from));
+                    for (int lane = 0; lane < LANES; lane++)
+                        to[offset[where[lane]] + lane] = value[lane];
+                    to += pool * LANES;
+                }
+            }
+        }
+}
+
+static void gather(struct map *what, const struct map *x, const uint8_t *where, int pool,
+                   int images) {
+    const int blocks = map_blocks(what);
+    int32_t offset[256];
+    for (int cell = 0; cell < pool * pool; cell++)
+        offset[cell] = (int32_t)(cell / pool * x->row + cell % pool * LANES);
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < blocks; b++)
+            for (int i = 0; i < what->height; i++) {
+                float *to = what->data + n * what->image + b * what->block + i * what->row;
+                const float *from = x->data + n * x->image + b * x->block + i * pool * x->row;
+                for (int j = 0; j < what->width; j++, to += LANES, where += LANES) {
+                    for (int lane = 0; lane < LANES; lane++)
+                        to[lane] = from[offset[where[lane]] + lane];
+                    from += pool * LANES;
+                }
+            }
+}
+
+void ISA(pool_install)(struct kernels *table) {
+    table->pool = pool;
+    table->unpool = unpool;
+    table->gather = gather;
+}

@@ -1,0 +1,174 @@
+/* vec.h - one vector of 16 floats, from the GCC/Clang vector extension.
+ *
+ * The same kernel source is compiled for every instruction set; VEC is how many floats one
+ * machine register holds there (16: AVX-512, 8: AVX2, 4: SSE2, NEON). A v16 is a struct of 16 / VEC
+ * registers: with one 64-byte vector type, GCC would keep values in memory where a register is
+ * narrower. */
+#ifndef SWWAE_KERNELS_VEC_H
+#define SWWAE_KERNELS_VEC_H
+
+#include "tensor/map.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define VEC 16
+#elif defined(__AVX2__)
+#define VEC 8
+#else
+#define VEC 4
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+/* GCC keeps an array of vectors in registers only when every loop over it is unrolled. */
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+typedef float vx __attribute__((vector_size(4 * VEC)));
+typedef int32_t ix __attribute__((vector_size(4 * VEC)));
+
+#if VEC == 16
+typedef struct {
+    vx a;
+} v16;
+typedef struct {
+    ix a;
+} i16;
+#define EACH(S) S(a, 0)
+#elif VEC == 8
+typedef struct {
+    vx a, b;
+} v16;
+typedef struct {
+    ix a, b;
+} i16;
+#define EACH(S) S(a, 0) S(b, 1)
+#else
+typedef struct {
+    vx a, b, c, d;
+} v16;
+typedef struct {
+    ix a, b, c, d;
+} i16;
+#define EACH(S) S(a, 0) S(b, 1) S(c, 2) S(d, 3)
+#endif
+
+INLINE v16 v_load(const float *p) {
+    v16 r;
+#define S(part, k) memcpy(&r.part, p + k * VEC, sizeof r.part);
+    EACH(S)
+#undef S
+    return r;
+}
+
+INLINE void v_store(float *p, v16 x) {
+#define S(part, k) memcpy(p + k * VEC, &x.part, sizeof x.part);
+    EACH(S)
+#undef S
+}
+
+INLINE v16 v_splat(float x) {
+    v16 r;
+#define S(part, k) r.part = x - (vx){0};
+    EACH(S)
+#undef S
+    return r;
+}
+
+INLINE v16 v_zero(void) {
+    v16 r;
+#define S(part, k) r.part = (vx){0};
+    EACH(S)
+#undef S
+    return r;
+}
+
+INLINE v16 v_add(v16 x, v16 y) {
+#define S(part, k) x.part += y.part;
+    EACH(S)
+#undef S
+    return x;
+}
+
+INLINE v16 v_sub(v16 x, v16 y) {
+#define S(part, k) x.part -= y.part;
+    EACH(S)
+#undef S
+    return x;
+}
+
+INLINE v16 v_mul(v16 x, v16 y) {
+#define S(part, k) x.part *= y.part;
+    EACH(S)
+#undef S
+    return x;
+}
+
+/* x y + z; one rounding where the machine has it */
+INLINE v16 v_fma(v16 x, v16 y, v16 z) {
+#define S(part, k) z.part += x.part * y.part;
+    EACH(S)
+#undef S
+    return z;
+}
+
+/* max(x, 0), NaN kept */
+INLINE v16 v_relu(v16 x) {
+#define S(part, k) x.part = (vx)((ix)x.part & ~(ix)(x.part < 0));
+    EACH(S)
+#undef S
+    return x;
+}
+
+/* gate > 0 ? x : 0 */
+INLINE v16 v_gate(v16 x, v16 gate) {
+#define S(part, k) x.part = (vx)((ix)x.part & (ix)(gate.part > 0));
+    EACH(S)
+#undef S
+    return x;
+}
+
+/* Where x is above best, or the first NaN: best = x and index = i. */
+INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
+#define S(part, k)                                                                                 \
+    {                                                                                              \
+        const ix take = (x.part > best->part) | ((x.part != x.part) & (best->part == best->part)); \
+        best->part = (vx)(((ix)x.part & take) | ((ix)best->part & ~take));                         \
+        index->part = ((i - (ix){0}) & take) | (index->part & ~take);                              \
+    }
+    EACH(S)
+#undef S
+}
+
+INLINE i16 i_zero(void) {
+    i16 r;
+#define S(part, k) r.part = (ix){0};
+    EACH(S)
+#undef S
+    return r;
+}
+
+/* The 16 integers as bytes. */
+INLINE void i_store_bytes(uint8_t *p, i16 x) {
+    int32_t all[16];
+#define S(part, k) memcpy(all + k * VEC, &x.part, sizeof x.part);
+    EACH(S)
+#undef S
+    for (int i = 0; i < 16; i++) p[i] = (uint8_t)all[i];
+}
+
+/* Sum of the 16 lanes, in a fixed tree. */
+INLINE float v_sum(v16 x) {
+    float t[16];
+    v_store(t, x);
+    UNROLL
+    for (int step = 8; step > 0; step /= 2) UNROLL
+    for (int i = 0; i < step; i++) t[i] += t[i + step];
+    return t[0];
+}
+
+#endif

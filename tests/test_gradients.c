@@ -1,0 +1,142 @@
+/* test_gradients.c - the whole loss against finite differences, in double precision.
+ *
+ * The engine and the reference kernels are compiled with real = double here. With steps of 1e-6 a
+ * central difference of a smooth function has an error of about step^2 times its third derivative
+ * plus 1e-16 |L| / step = 1e-10 |L|; the bound below is 1e-7 of the largest entry. Parameters and
+ * images are random, so that no ReLU or switch sits within a step of its tie; a case that did
+ * would fail, always. */
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "engine/engine.h"
+
+#include <cmocka.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct example {
+    const char *name, *arch;
+    int channels, height, width, batch;
+    int labelled; /* the first so many images have a label */
+    struct objective objective;
+};
+
+#define ALL(r, o) \
+    { .nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .reduction = r, .output = o }
+
+static const struct example examples[] = {
+    {"all terms, mean", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
+     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+    {"all terms, sum", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
+     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+    {"all terms, norm", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
+     ALL(REDUCTION_NORM, OUTPUT_LINEAR)},
+    {"sigmoid", "(3)3c-2p-(4)3c-2p-4fc", 2, 6, 6, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_SIGMOID)},
+    {"supervised", "(3)3c-2p-(4)3c-2p-6fc-4fc", 1, 8, 8, 3, 3, {.nll = 1}},
+    {"unsupervised", "(3)5c-(4)3c-3p", 1, 9, 9, 2, 0, {.rec = 1}},
+    {"unsupervised with inner term", "(3)3c-2p-(4)3c-2p", 1, 8, 8, 2, 0, {.rec = 1, .m = {0.2}}},
+    {"inner term alone", "(3)3c-2p-(4)3c-2p-(3)1c-2p", 1, 8, 8, 2, 0, {.m = {0, 0.6}}},
+    {"inner terms without rec",
+     "(3)3c-2p-(4)3c-2p-(3)1c-2p-3fc",
+     1,
+     8,
+     8,
+     2,
+     2,
+     {.nll = 0.1, .m = {0.4, 0.6}}},
+    {"partial windows, odd sizes", "(3)3c-(4)3c-3p-(5)3c-2p-3fc", 1, 7, 11, 2, 1,
+     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+    {"window larger than the map", "(3)3c-4p-(4)3c-4p-3fc", 1, 6, 5, 2, 1,
+     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+    {"one pixel", "(3)1c-2p-(4)3c-2p-3fc", 1, 1, 1, 1, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+    {"batch of one", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 1, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+    {"kernels 11 and 7", "(2)11c-2p-(3)7c-2p-3fc", 1, 8, 8, 2, 2,
+     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+    {"blocks of channels", "(17)3c-2p-(18)3c-2p-17fc-3fc", 1, 4, 4, 2, 1,
+     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+    {"three colours", "(4)3c-2p-(3)3c-2p-3fc", 3, 6, 6, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+    {"blocked image", "(4)3c-2p-(3)3c-2p-3fc", 7, 5, 5, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_SIGMOID)},
+    {"more images than shares", "(2)3c-2p-(3)3c-2p-3fc", 1, 4, 4, 19, 7,
+     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+    {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
+     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+};
+
+static double uniform(struct rng *rng, double low, double high) {
+    return low + (high - low) * rng_uniform(rng);
+}
+
+static void check(void **state) {
+    const struct example *x = *state;
+    struct network network;
+    assert_int_equal(network_build(&network, x->arch, x->channels, x->height, x->width), SWWAE_OK);
+    const size_t count = network.parameters;
+    const size_t pixels = (size_t)(x->channels * x->height * x->width);
+    double *parameters = calloc(count, sizeof *parameters),
+           *gradient = calloc(count, sizeof *gradient), *unused = calloc(count, sizeof *unused),
+           *images = calloc(pixels * (size_t)x->batch, sizeof *images);
+    float *initial = calloc(count, sizeof *initial);
+    int32_t *labels = calloc((size_t)x->batch, sizeof *labels);
+    struct rng rng = rng_stream(7, RNG_WEIGHTS, 1000);
+    network_initialise(initial, &network, 3);
+    /* biases a little off zero, so that dead windows and live ones both occur */
+    for (size_t v = 0; v < network.view_count; v++)
+        for (size_t i = 0; i < network.view[v].size; i++) {
+            const size_t k = network.view[v].offset + i;
+            parameters[k] = network.view[v].fan_in ? initial[k] : uniform(&rng, -0.05, 0.2);
+        }
+    for (size_t i = 0; i < pixels * (size_t)x->batch; i++) images[i] = uniform(&rng, 0, 1);
+    for (int i = 0; i < x->batch; i++)
+        labels[i] = i < x->labelled ? (int32_t)rng_below(&rng, (uint64_t)network.classes) : -1;
+
+    struct engine *engine = NULL;
+    const struct engine_options options = {
+        .objective = &x->objective, .threads = 1, .isa = CPU_REFERENCE};
+    assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
+    struct losses losses;
+    assert_int_equal(engine_step(engine, &losses, gradient, parameters, images, labels, x->batch),
+                     SWWAE_OK);
+    double largest = 0, worst = 0;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
+    assert_true(largest > 1e-4); /* the case reaches something */
+    const double step = 1e-6;
+    const size_t stride = count > 400 ? count / 400 + 1 : 1;
+    for (size_t i = 0; i < count; i += stride) {
+        const double kept = parameters[i];
+        double total[2];
+        for (int side = 0; side < 2; side++) {
+            parameters[i] = kept + (side ? step : -step);
+            engine_step(engine, &losses, unused, parameters, images, labels, x->batch);
+            total[side] = losses.total;
+        }
+        parameters[i] = kept;
+        const double slope = (total[1] - total[0]) / (2 * step);
+        const double error = fabs(slope - gradient[i]) / largest;
+        if (error > worst) worst = error;
+        if (error > 1e-7)
+            print_error("%s: parameter %zu: gradient %.12g, finite difference %.12g\n", x->name, i,
+                        gradient[i], slope);
+    }
+    print_message("%-30s worst difference %.1e of the largest entry\n", x->name, worst);
+    assert_true(worst <= 1e-7);
+    engine_free(engine);
+    network_clear(&network);
+    free(parameters);
+    free(gradient);
+    free(unused);
+    free(images);
+    free(initial);
+    free(labels);
+}
+
+int main(void) {
+    const size_t count = sizeof examples / sizeof *examples;
+    struct CMUnitTest tests[sizeof examples / sizeof *examples];
+    for (size_t i = 0; i < count; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = examples[i].name, .test_func = check, .initial_state = (void *)&examples[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
