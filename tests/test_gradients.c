@@ -9,13 +9,14 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 struct example {
     const char *name, *arch;

@@ -26,6 +26,7 @@ void *arena_take(struct arena *arena, size_t count, size_t bytes) {
         arena->overflowed = 1;
         return NULL;
     }
+    if (arena->base && end > arena->size) return NULL; /* more than was measured */
     char *piece = arena->base ? arena->base + arena->used : NULL;
     arena->used = end;
 #ifdef ARENA_ASAN

@@ -38,37 +38,37 @@ INLINE void tile_run(const struct conv *c, struct tile t, const int rows, const 
                     UNROLL
                     for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
                     UNROLL
-                    for (int i = 0; i < rows; i++) UNROLL
-                    for (int j = 0; j < columns; j++) {
-                        const v16 value = v_splat(x[i * row + j * pixel]);
+                    for (int p = 0; p < rows * columns; p++) {
+                        const v16 value = v_splat(x[p / columns * row + p % columns * pixel]);
                         UNROLL
-                        for (int v = 0; v < vectors; v++) {
-                            v16 *s = &sum[(i * columns + j) * vectors + v];
-                            *s = v_fma(value, weight[v], *s);
-                        }
+                        for (int v = 0; v < vectors; v++)
+                            sum[p * vectors + v] = v_fma(value, weight[v], sum[p * vectors + v]);
                     }
                 }
             }
     }
     UNROLL
-    for (int v = 0; v < vectors; v++) UNROLL
-    for (int i = 0; i < rows; i++) UNROLL
-    for (int j = 0; j < columns; j++) {
-        v16 s = sum[(i * columns + j) * vectors + v];
-        if (c->relu) s = v_relu(s);
-        if (t.gate)
-            s = v_gate(s, v_load(t.gate + v * c->gate->block + i * c->gate->row + j * LANES));
-        v_store(t.y + v * c->y.block + i * c->y.row + j * LANES, s);
+    for (int p = 0; p < rows * columns; p++) {
+        const int i = p / columns, j = p % columns;
+        UNROLL
+        for (int v = 0; v < vectors; v++) {
+            v16 y = sum[p * vectors + v];
+            if (c->relu) y = v_relu(y);
+            if (t.gate)
+                y = v_gate(y, v_load(t.gate + v * c->gate->block + i * c->gate->row + j * LANES));
+            v_store(t.y + v * c->y.block + i * c->y.row + j * LANES, y);
+        }
     }
 }
 
 /* The tile sizes that exist: single rows of up to TILE_PIXELS, and several rows of narrow maps. */
-#define TILES(CASE)                                                                         \
-    CASE(1, 1)                                                                              \
-    CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8) CASE(1, 9) \
-        CASE(1, 10) CASE(1, 11) CASE(1, 12) CASE(1, 13) CASE(1, 14) CASE(2, 2) CASE(2, 3)   \
-            CASE(2, 4) CASE(2, 5) CASE(2, 6) CASE(2, 7) CASE(3, 4) CASE(4, 1) CASE(4, 2)    \
-                CASE(4, 3)
+// clang-format off
+#define TILES(CASE)                                                                          \
+    CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8)  \
+    CASE(1, 9) CASE(1, 10) CASE(1, 11) CASE(1, 12) CASE(1, 13) CASE(1, 14)                   \
+    CASE(2, 2) CASE(2, 3) CASE(2, 4) CASE(2, 5) CASE(2, 6) CASE(2, 7)                        \
+    CASE(3, 4) CASE(4, 1) CASE(4, 2) CASE(4, 3)
+// clang-format on
 
 INLINE void tile_choose(const struct conv *c, struct tile t, int rows, int columns,
                         const int vectors, const int pixel) {
@@ -82,11 +82,12 @@ INLINE void tile_choose(const struct conv *c, struct tile t, int rows, int colum
     }
 }
 
-/* Rows of a tile of so many columns: the most that TILES lists and the registers hold. */
-INLINE int tile_rows(int columns) {
-    if (columns <= 3 && 4 * columns <= TILE_PIXELS) return 4;
-    if (columns == 4 && 3 * columns <= TILE_PIXELS) return 3;
-    return columns > 1 && columns <= 7 && 2 * columns <= TILE_PIXELS ? 2 : 1;
+/* Rows of a tile of so many columns when `left` rows remain: the most that TILES lists and the
+ * registers hold. */
+INLINE int tile_rows(int columns, int left) {
+    int rows = columns <= 3 ? 4 : columns == 4 ? 3 : columns <= 7 ? 2 : 1;
+    if (rows > left || rows * columns > TILE_PIXELS) rows = columns > 1 && left >= 2 ? 2 : 1;
+    return rows * columns > TILE_PIXELS ? 1 : rows;
 }
 
 /* All pixels of one image, one group of output channels. */
@@ -96,9 +97,7 @@ INLINE void group_run(const struct conv *c, struct tile start, const int vectors
         columns = tile_length(c->y.width - x, TILE_PIXELS);
         int rows;
         for (int y = 0; y < c->y.height; y += rows) {
-            rows = tile_rows(columns);
-            if (rows > c->y.height - y)
-                rows = c->y.height - y >= 2 && rows == 4 && columns > 1 ? 2 : 1;
+            rows = tile_rows(columns, c->y.height - y);
             struct tile t = start;
             t.x += y * c->x.row + (ptrdiff_t)x * pixel;
             t.y += y * c->y.row + (ptrdiff_t)x * LANES;

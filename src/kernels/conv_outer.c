@@ -18,9 +18,11 @@ struct outer {
 INLINE void tile_run(const struct outer *o, const int scalars, const int vectors, const int pixel) {
     v16 sum[TILE_SCALARS * TILE_VECTORS];
     UNROLL
-    for (int k = 0; k < scalars; k++) UNROLL
-    for (int v = 0; v < vectors; v++)
-        sum[k * vectors + v] = v_load(o->sum + k * o->next_scalar + v * o->next_vector);
+    for (int k = 0; k < scalars; k++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            sum[k * vectors + v] = v_load(o->sum + k * o->next_scalar + v * o->next_vector);
+    }
     const int width = o->v->width, height = o->v->height;
     const ptrdiff_t block = o->v->block;
     for (int n = 0; n < o->images; n++)
@@ -41,9 +43,11 @@ INLINE void tile_run(const struct outer *o, const int scalars, const int vectors
             }
         }
     UNROLL
-    for (int k = 0; k < scalars; k++) UNROLL
-    for (int v = 0; v < vectors; v++)
-        v_store(o->sum + k * o->next_scalar + v * o->next_vector, sum[k * vectors + v]);
+    for (int k = 0; k < scalars; k++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            v_store(o->sum + k * o->next_scalar + v * o->next_vector, sum[k * vectors + v]);
+    }
 }
 
 INLINE void tile_choose(const struct outer *o, int scalars, const int vectors, const int pixel) {

@@ -166,9 +166,10 @@ INLINE float v_sum(v16 x) {
     float t[16];
     v_store(t, x);
     UNROLL
-    for (int step = 8; step > 0; step /= 2) UNROLL
-    for (int i = 0; i < step; i++) t[i] += t[i + step];
-    return t[0];
+    for (int i = 0; i < 8; i++) t[i] += t[i + 8];
+    UNROLL
+    for (int i = 0; i < 4; i++) t[i] += t[i + 4];
+    return (t[0] + t[2]) + (t[1] + t[3]);
 }
 
 #endif

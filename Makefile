@@ -1,0 +1,63 @@
+# A thin front to CMake. `make` alone lists the targets.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help build demo test sanitize lint format bench install clean
+
+help:
+	@echo "make demo      install what is missing, build, train on Fashion-MNIST, show the result"
+	@echo "make test      install what is missing, build and run every test"
+	@echo "make build     build the library and the command into $(BUILD)/"
+	@echo "make sanitize  the tests under AddressSanitizer and UBSan"
+	@echo "make bench     whole training steps against PyTorch, side by side"
+	@echo "make lint      clang-format and clang-tidy checks"
+	@echo "make format    rewrite the sources in the project's style"
+	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is honoured"
+	@echo "make clean     remove the build folders"
+
+define configure
+	@cmake -S . -B $(1) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(2) > $(1).configure.log 2>&1 || { cat $(1).configure.log; exit 1; }
+	@rm -f $(1).configure.log
+endef
+
+build:
+	@tools/packages build
+	$(call configure,$(BUILD),-DSWWAE_TESTS=OFF -DSWWAE_BENCH=OFF)
+	@cmake --build $(BUILD) -j $(JOBS) | grep -vE '^\[|Built target' || true
+	@test -x $(BUILD)/swwae && echo "built $(BUILD)/swwae"
+
+demo: build
+	@tools/packages data
+	@tools/demo $(BUILD)/swwae
+
+test:
+	@tools/packages build test data
+	$(call configure,$(BUILD)-test,-DSWWAE_WERROR=ON)
+	cmake --build $(BUILD)-test -j $(JOBS)
+	ctest --test-dir $(BUILD)-test --output-on-failure -j $(JOBS)
+
+sanitize:
+	@tools/packages build test data
+	$(call configure,$(BUILD)-asan,-DSWWAE_WERROR=ON -DSWWAE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+	cmake --build $(BUILD)-asan -j $(JOBS)
+	ctest --test-dir $(BUILD)-asan --output-on-failure -j $(JOBS)
+
+lint:
+	@tools/packages build test lint
+	@tools/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench:
+	@tools/packages build test bench
+	$(call configure,$(BUILD)-test,)
+	cmake --build $(BUILD)-test -j $(JOBS) --target bench_steps
+	$(BUILD)-test/bench_steps
+
+install: build
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-lint
