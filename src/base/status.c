@@ -35,13 +35,24 @@ const char *swwae_status_text(swwae_status status) {
     return "unknown status";
 }
 
+/* Texts may quote hostile files: no control character, such as a terminal's escape, gets through.
+ */
+static void store(const char *text) {
+    size_t i = 0;
+    for (; text[i] && i + 1 < sizeof last_error; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        last_error[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+    }
+    last_error[i] = 0;
+}
+
 swwae_status status_set(swwae_status code, const char *format, ...) {
     char text[sizeof last_error]; /* arguments may point into last_error */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    snprintf(last_error, sizeof last_error, "%s", text);
+    store(text);
     return code;
 }
 
@@ -51,7 +62,7 @@ swwae_status status_prefix(swwae_status code, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(context, sizeof context, format, arguments);
     va_end(arguments);
-    snprintf(text, sizeof text, "%s", last_error);
-    snprintf(last_error, sizeof last_error, "%.400s: %.600s", context, text);
+    snprintf(text, sizeof text, "%.400s: %.600s", context, last_error);
+    store(text);
     return code;
 }
