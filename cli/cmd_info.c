@@ -1,0 +1,260 @@
+/* cmd_info.c - `swwae info`: what is in a model, a run folder or a data set. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL 12 /* width of the labels on the left */
+
+static const char usage[] = "info MODEL|RUN [--json]\n"
+                            "info --data NAME|DIR [--split test|train] [--pad SIDE] [--json]\n";
+static const char about[] =
+    "Describes a model: layers, output shapes, parameters, floating-point operations, memory, "
+    "classes, and the options it was trained with. Or describes a data set.";
+static const char examples[] = "  swwae info runs/shapes-1\n"
+                               "  swwae info model.safetensors --json\n"
+                               "  swwae info --data mnist --pad 32\n";
+
+/* ---- Values as text: missing or odd ones are "-" ------------------------------------------- */
+
+#define TEXT 512
+
+/* A number or a word; anything else as JSON. */
+static void scalar_text(char *text, const json_t *value) {
+    if (json_is_string(value)) {
+        plain_text(text, TEXT, json_string_value(value));
+    } else if (json_is_integer(value)) {
+        snprintf(text, TEXT, "%lld", (long long)json_integer_value(value));
+    } else if (json_is_real(value)) {
+        snprintf(text, TEXT, "%.6g", json_real_value(value));
+    } else {
+        char *dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+        plain_text(text, TEXT, dump ? dump : "-");
+        free(dump);
+    }
+}
+
+/* The same, but "64 x 16 x 16" for a list of numbers and "a, b" for one of words. */
+static char *value_text(char *text, const json_t *value) {
+    char item[TEXT];
+    size_t used = 0;
+    bool words = json_is_string(json_array_get(value, 0));
+    if (!json_array_size(value)) scalar_text(text, value);
+    for (size_t i = 0; i < json_array_size(value) && used < TEXT - 1; i++) {
+        const char *between = words ? ", " : " x ";
+        scalar_text(item, json_array_get(value, i));
+        used += (size_t)snprintf(text + used, TEXT - used, "%s%s", i ? between : "", item);
+    }
+    return text;
+}
+
+static void print_value(const char *label, const json_t *value) {
+    char text[TEXT];
+    if (value && !json_is_null(value)) printf("%-*s%s\n", LABEL, label, value_text(text, value));
+}
+
+/* Bytes as "12.3 MB". */
+static char *bytes_text(char *text, double bytes) {
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    int unit = 0;
+    for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
+    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return text;
+}
+
+/* An object of numbers as "name amount, name amount"; a number alone as the amount. */
+static void print_amounts(const char *label, const json_t *value,
+                          char *(*amount)(char *text, double value), const char *after) {
+    char text[32], plain[64];
+    const char *key, *between = "";
+    json_t *item;
+    if (!json_is_object(value) && !json_is_number(value)) return;
+    printf("%-*s", LABEL, label);
+    if (json_is_number(value)) printf("%s", amount(text, json_number_value(value)));
+    json_object_foreach((json_t *)value, key, item) {
+        if (!json_is_number(item)) continue;
+        printf("%s%s %s", between, plain_text(plain, sizeof plain, key),
+               amount(text, json_number_value(item)));
+        between = ", ";
+    }
+    printf("%s\n", after);
+}
+
+static char *mflop_text(char *text, double flops) {
+    snprintf(text, 32, "%.2f MFLOP", flops / 1e6);
+    return text;
+}
+
+/* ---- A model ----------------------------------------------------------------------------- */
+
+static int widest_text(const json_t *layers, const char *key, int least) {
+    char text[TEXT];
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        int width = text_width(value_text(text, json_object_get(json_array_get(layers, i), key)));
+        if (width > least) least = width;
+    }
+    return least;
+}
+
+static void print_cell(const json_t *layer, const char *key, int width) {
+    char text[TEXT];
+    value_text(text, json_object_get(layer, key));
+    printf("%s%*s  ", text, width - text_width(text), "");
+}
+
+static void print_layers(const json_t *model) {
+    const json_t *layers = json_object_get(model, "layers");
+    if (!json_array_size(layers)) return;
+    int name = widest_text(layers, "name", 5), kind = widest_text(layers, "kind", 4);
+    int output = widest_text(layers, "output", 6);
+    double flops = 0;
+    char text[TEXT];
+    printf("\n%-*s  %-*s  %-*s  %11s  %11s\n", name, "layer", kind, "kind", output, "output",
+           "parameters", "MFLOP");
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        const json_t *layer = json_array_get(layers, i);
+        double own = json_number_value(json_object_get(layer, "flops"));
+        flops += own;
+        print_cell(layer, "name", name);
+        print_cell(layer, "kind", kind);
+        print_cell(layer, "output", output);
+        printf("%11s  %11.3f\n", value_text(text, json_object_get(layer, "parameters")), own / 1e6);
+    }
+    printf("%-*s  %11s  %11.3f\n\n", name + kind + output + 4, "total",
+           value_text(text, json_object_get(model, "parameters")), flops / 1e6);
+}
+
+/* size: the object that holds channels, height and width. */
+static void print_image_size(const json_t *size, const json_t *pad) {
+    char channels[TEXT], height[TEXT], width[TEXT];
+    printf("%-*s%s x %s x %s%s\n", LABEL, "image",
+           value_text(channels, json_object_get(size, "channels")),
+           value_text(height, json_object_get(size, "height")),
+           value_text(width, json_object_get(size, "width")),
+           json_integer_value(pad) ? ", zero-padded" : "");
+}
+
+static void print_model(const json_t *model) {
+    char text[TEXT];
+    const json_t *classes = json_object_get(model, "class_names");
+    const json_t *options = json_object_get(model, "options");
+    print_value("model", json_object_get(model, "architecture"));
+    print_image_size(json_object_get(model, "image"), json_object_get(model, "pad"));
+    print_value("data", json_object_get(model, "data"));
+    print_value("values", json_object_get(model, "normalisation"));
+    print_value("output", json_object_get(model, "output"));
+    print_value("steps", json_object_get(model, "step"));
+    if (json_array_size(classes))
+        printf("%-*s%zu: %s\n", LABEL, "classes", json_array_size(classes),
+               value_text(text, classes));
+    else
+        printf("%-*s%s\n", LABEL, "classes", "none: a pure auto-encoder");
+    print_layers(model);
+    print_value("parameters", json_object_get(model, "parameters"));
+    print_amounts("compute", json_object_get(model, "flops"), mflop_text, " an image");
+    print_amounts("memory", json_object_get(model, "memory"), bytes_text, "");
+    if (!json_object_size(options)) return;
+    puts("\ntrained with");
+    const char *key;
+    json_t *value;
+    char name[64];
+    json_object_foreach((json_t *)options, key, value) {
+        printf("  %-16s  %s\n", plain_text(name, sizeof name, key), value_text(text, value));
+    }
+}
+
+/* ---- A data set -------------------------------------------------------------------------- */
+
+static void print_data(const json_t *data, const char *split) {
+    char text[TEXT], name[TEXT];
+    const json_t *names = json_object_get(data, "class_names");
+    const json_t *counts = json_object_get(data, "per_class");
+    const json_t *files = json_object_get(data, "files");
+    print_value("data", json_object_get(data, "name"));
+    printf("%-*s%s (%s)\n", LABEL, "images", value_text(text, json_object_get(data, "images")),
+           split);
+    print_image_size(data, json_object_get(data, "pad"));
+    for (size_t i = 0; i < json_array_size(files); i++)
+        printf("%-*s%s\n", LABEL, i ? "" : "files", value_text(text, json_array_get(files, i)));
+    json_int_t classes = json_integer_value(json_object_get(data, "classes"));
+    if (classes <= 0) {
+        printf("%-*s%s\n", LABEL, "classes", "none: no labels");
+        return;
+    }
+    printf("%-*s%lld\n\n", LABEL, "classes", (long long)classes);
+    int widest = 4;
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        int width = text_width(value_text(name, json_array_get(names, i)));
+        if (width > widest) widest = width;
+    }
+    printf("class  %-*s  %8s\n", widest, "name", "images");
+    for (size_t i = 0; i < (size_t)classes; i++) {
+        value_text(name, json_array_get(names, i));
+        printf("%5zu  %s%*s  %8s\n", i, name, widest - text_width(name), "",
+               value_text(text, json_array_get(counts, i)));
+    }
+}
+
+/* ---- Command ----------------------------------------------------------------------------- */
+
+enum outcome command_info(int argc, char **argv) {
+    struct arg table[] = {
+        {.name = "data", .argument = "NAME|DIR", .help = "describe this data set, not a model"},
+        {.name = "split",
+         .argument = "test|train",
+         .fallback = "test",
+         .help = "which of its "
+                 "images"},
+        {.name = "pad",
+         .argument = "SIDE",
+         .fallback = "0",
+         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+        {.name = "json", .help = "print one JSON object"},
+    };
+    struct args args = {.command = argv[0],
+                        .usage = usage,
+                        .about = about,
+                        .examples = examples,
+                        .options = table,
+                        .option_count = sizeof table / sizeof *table};
+    enum outcome outcome;
+    swwae_model *model = NULL;
+    swwae_dataset *dataset = NULL;
+    char *data = NULL;
+    json_t *object = NULL;
+    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
+    const char *split = args_value(&args, "split");
+    if (args_given(&args, "data")) {
+        if (args.operand_count)
+            return report_misused(args.command,
+                                  "\"%s\" and --data exclude each other: describe "
+                                  "one at a time",
+                                  args.operands[0]);
+        if (!open_data(&dataset, &data, &args, NULL, &outcome)) goto done;
+    } else {
+        if (args.operand_count != 1)
+            return report_misused(args.command,
+                                  "expected one MODEL or RUN, or --data NAME; %d "
+                                  "found",
+                                  args.operand_count);
+        if (split || args_given(&args, "pad"))
+            return report_misused(args.command, "--%s needs --data", split ? "split" : "pad");
+        if (!open_model(&model, &args, args.operands[0], &outcome)) goto done;
+    }
+    object = describe(&args, model, dataset);
+    outcome = object ? OUTCOME_DONE : OUTCOME_FAILED;
+    if (!object) goto done;
+    if (args_given(&args, "json"))
+        outcome = print_json(args.command, json_incref(object)) ? OUTCOME_DONE : OUTCOME_FAILED;
+    else if (model)
+        print_model(object);
+    else
+        print_data(object, split ? split : "test");
+done:
+    json_decref(object);
+    swwae_dataset_free(dataset);
+    swwae_model_free(model);
+    free(data);
+    return outcome;
+}

@@ -1,0 +1,38 @@
+/* commands.h - the commands, one file each, and what they share (main.c). */
+#ifndef SWWAE_CLI_COMMANDS_H
+#define SWWAE_CLI_COMMANDS_H
+
+#include "args.h"
+#include "swwae.h"
+
+#include <jansson.h>
+
+/* Each gets its own name as argv[0]. */
+enum outcome command_train(int argc, char **argv);
+enum outcome command_eval(int argc, char **argv);
+enum outcome command_predict(int argc, char **argv);
+enum outcome command_reconstruct(int argc, char **argv);
+enum outcome command_info(int argc, char **argv);
+
+/* Loads the model or run and sets its threads from --threads, where the command has it. False
+ * after telling what failed; *outcome is then the exit status. */
+bool open_model(swwae_model **model, const struct args *args, const char *path,
+                enum outcome *outcome);
+
+/* Opens the data --data, --split and --pad name; what is not given is what the model was trained
+ * on, and its test images. *name: the data's, NULL before, malloc'ed; the caller frees it, also
+ * after a failure. False as above. */
+bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
+               const swwae_model *model, enum outcome *outcome);
+
+/* swwae_model_describe or swwae_dataset_describe as an object; NULL after telling why not. */
+json_t *describe(const struct args *args, const swwae_model *model, const swwae_dataset *dataset);
+
+/* Strings that are not UTF-8 have their odd bytes replaced: JSON knows no others. */
+json_t *json_text(const char *text);
+/* null where the number is not finite. */
+json_t *json_measure(double number);
+/* One line on stdout; releases object. False after telling that memory ran out. */
+bool print_json(const char *command, json_t *object);
+
+#endif
