@@ -40,6 +40,21 @@ static double squared_error(const float *a, const float *b, size_t count) {
     return sum / (double)count;
 }
 
+/* A value copied to every cell of a window counts as often as the window has cells, so that a
+ * decoder trained on switches makes pictures many times too bright. The factor that brings each
+ * nearest to its original (least squares) shows what is left of the image. */
+static void fit_brightness(float *rebuilt, const float *images, size_t count, size_t pixels) {
+    for (size_t i = 0; i < count; i++, rebuilt += pixels, images += pixels) {
+        double product = 0, square = 0;
+        for (size_t k = 0; k < pixels; k++) {
+            product += (double)images[k] * (double)rebuilt[k];
+            square += (double)rebuilt[k] * (double)rebuilt[k];
+        }
+        float factor = square > 0 ? (float)(product / square) : 0;
+        for (size_t k = 0; k < pixels; k++) rebuilt[k] *= factor;
+    }
+}
+
 static enum outcome draw(const struct picture *picture) {
     enum outcome outcome = OUTCOME_FAILED;
     int channels, height, width;
@@ -58,7 +73,10 @@ static enum outcome draw(const struct picture *picture) {
         float *rebuilt = images + (size_t)(1 + r) * row;
         status = swwae_model_reconstruct(picture->model, images, picture->count,
                                          (swwae_where)picture->where[r], rebuilt);
-        if (status == SWWAE_OK) errors[r] = squared_error(images, rebuilt, row);
+        if (status != SWWAE_OK) break;
+        if (picture->where[r] == SWWAE_WHERE_NONE)
+            fit_brightness(rebuilt, images, picture->count, pixels);
+        errors[r] = squared_error(images, rebuilt, row);
     }
     if (status == SWWAE_OK)
         status =
@@ -72,8 +90,9 @@ static enum outcome draw(const struct picture *picture) {
         printf("row 1  %s, %s images %zu to %zu\n", plain_text(plain, sizeof plain, picture->data),
                picture->split, picture->first, picture->first + picture->count - 1);
         for (int r = 0; r < picture->rows; r++)
-            printf("row %d  where %-5s  mean squared error per pixel %.6g\n", r + 2,
-                   where_names[picture->where[r]], errors[r]);
+            printf("row %d  where %-5s  mean squared error per pixel %.6g%s\n", r + 2,
+                   where_names[picture->where[r]], errors[r],
+                   picture->where[r] == SWWAE_WHERE_NONE ? ", brightness fitted" : "");
     }
     free(images);
     return outcome;

@@ -26,11 +26,10 @@ static struct rng rng;
 /* ---- guarded buffers ---- */
 
 static float *buffer(size_t size) {
-    assert_true(size < (size_t)1 << 30);
     float *memory = aligned_alloc(64, ((size + 2 * GUARD) * sizeof *memory + 63) / 64 * 64);
     assert_non_null(memory);
-    for (size_t i = 0; i < size + 2 * GUARD; i++) memory[i] = GUARD_VALUE;
-    memset(memory + GUARD, 0, size * sizeof *memory);
+    for (size_t i = 0; i < size + 2 * GUARD; i++)
+        memory[i] = i < GUARD || i >= size + GUARD ? GUARD_VALUE : 0;
     return memory + GUARD;
 }
 

@@ -1,0 +1,174 @@
+/* api.c - the public functions on models, measurements and training: argument checks, nothing
+ * else. Those on data stand in data/, those on options in train/options.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/dataset.h"
+#include "train/evaluate.h"
+#include "train/model.h"
+#include "train/model_file.h"
+#include "train/trainer.h"
+
+/* In a function with `swwae_status status` and a label `fail`. */
+#define NEED(pointer) \
+    CHECK(pointer, SWWAE_E_ARGUMENT, "%s: " #pointer " is NULL, expected a pointer", __func__)
+
+/* ---- Data that a model must fit ------------------------------------------------------------ */
+
+swwae_status swwae_dataset_open_files(swwae_dataset **dataset, const char *const *paths,
+                                      size_t count, const swwae_model *model) {
+    swwae_status status = SWWAE_OK;
+    NEED(dataset);
+    NEED(paths);
+    NEED(model);
+    for (size_t i = 0; i < count; i++) NEED(paths[i]);
+    TRY(dataset_open_files(dataset, paths, count, model->network.channels, model->network.height,
+                           model->network.width, model->pad));
+fail:
+    return status;
+}
+
+/* ---- Models ----------------------------------------------------------------------------- */
+
+swwae_status swwae_model_create(swwae_model **model, const char *arch, int channels, int height,
+                                int width, uint64_t seed) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(arch);
+    TRY(model_create(model, arch, channels, height, width));
+    network_initialise((*model)->parameters, &(*model)->network, seed);
+fail:
+    return status;
+}
+
+swwae_status swwae_model_load(swwae_model **model, const char *path) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(path);
+    TRY(model_read(model, path));
+fail:
+    return status;
+}
+
+swwae_status swwae_model_save(const swwae_model *model, const char *path) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(path);
+    TRY(model_write(model, path, NULL));
+fail:
+    return status;
+}
+
+void swwae_model_free(swwae_model *model) { model_free(model); }
+
+swwae_status swwae_model_set_threads(swwae_model *model, int threads) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    CHECK(
+        threads >= 0 && threads <= 256, SWWAE_E_ARGUMENT,
+        "swwae_model_set_threads: %d threads found, expected 1 to 256, or 0 for one per processor",
+        threads);
+    if (threads == model->threads) return SWWAE_OK;
+    model->threads = threads;
+    engine_free(model->engine); /* made anew when needed */
+    model->engine = NULL;
+fail:
+    return status;
+}
+
+void swwae_model_image_size(const swwae_model *model, int *channels, int *height, int *width) {
+    if (channels) *channels = model ? model->network.channels : 0;
+    if (height) *height = model ? model->network.height : 0;
+    if (width) *width = model ? model->network.width : 0;
+}
+
+int swwae_model_classes(const swwae_model *model) { return model ? model->network.classes : 0; }
+
+const char *swwae_model_class_name(const swwae_model *model, int k) {
+    return model && k >= 0 && k < model->network.classes ? model->class_names[k] : NULL;
+}
+
+size_t swwae_model_parameters(const swwae_model *model) {
+    return model ? model->network.parameters : 0;
+}
+
+swwae_status swwae_model_describe(const swwae_model *model, char **json) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(json);
+    TRY(model_describe(model, json));
+fail:
+    return status;
+}
+
+void swwae_text_free(char *text) { free(text); }
+
+swwae_status swwae_model_predict(swwae_model *model, const float *images, size_t n,
+                                 float *probabilities) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(images);
+    NEED(probabilities);
+    TRY(model_predict(model, images, n, probabilities));
+fail:
+    return status;
+}
+
+swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, size_t n,
+                                     swwae_where where, float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(images);
+    NEED(reconstructions);
+    CHECK(where == SWWAE_WHERE_OWN || where == SWWAE_WHERE_NONE || where == SWWAE_WHERE_OTHER,
+          SWWAE_E_ARGUMENT, "swwae_model_reconstruct: where is %d, expected own, none or other",
+          (int)where);
+    TRY(model_reconstruct(model, images, n, where, reconstructions));
+fail:
+    return status;
+}
+
+/* ---- Measuring -------------------------------------------------------------------------- */
+
+swwae_status swwae_evaluate(swwae_model *model, const swwae_dataset *dataset,
+                            swwae_progress_fn progress, void *user, swwae_evaluation *evaluation) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(dataset);
+    NEED(evaluation);
+    struct reporter reporter = report_begin(progress, user);
+    struct evaluate all = {.model = model,
+                           .dataset = dataset,
+                           .error = true,
+                           .rec = true,
+                           .confusion = true,
+                           .what = "evaluate"};
+    TRY(evaluate_run(evaluation, &all, &reporter));
+fail:
+    return status;
+}
+
+void swwae_evaluation_clear(swwae_evaluation *evaluation) {
+    if (!evaluation) return;
+    free(evaluation->confusion);
+    memset(evaluation, 0, sizeof *evaluation);
+}
+
+/* ---- Training --------------------------------------------------------------------------- */
+
+swwae_status swwae_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
+    swwae_status status = SWWAE_OK;
+    NEED(options);
+    TRY(trainer_train(options, progress, user));
+fail:
+    return status;
+}
+
+swwae_status swwae_resume(const char *run, const swwae_options *more, swwae_progress_fn progress,
+                          void *user) {
+    swwae_status status = SWWAE_OK;
+    NEED(run);
+    TRY(trainer_resume(run, more, progress, user));
+fail:
+    return status;
+}

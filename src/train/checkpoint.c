@@ -1,0 +1,139 @@
+/* checkpoint.c - saving and restoring a training; see checkpoint.h. */
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/model_file.h"
+#include "train/number.h"
+
+/* The state as JSON. Reals have 17 digits, so they read back as the same bits. */
+static char *state_json(const struct progress_state *state) {
+    const struct sums *s = &state->sums;
+    json_t *root = json_pack(
+        "{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}}", "row_step",
+        (json_int_t)state->row_step, "best", state->best, "best_score", state->best_score,
+        "best_step", (json_int_t)state->best_step, "sums", "steps", (json_int_t)s->steps,
+        "nll_steps", (json_int_t)s->nll_steps, "labelled", (json_int_t)s->labelled, "wrong",
+        (json_int_t)s->wrong, "loss", s->loss, "nll", s->nll, "rec", s->rec, "m", s->m);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static bool read_state(struct progress_state *state, const char *text) {
+    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
+    json_int_t row, best_step, steps, nll_steps, labelled, wrong;
+    int best;
+    struct progress_state read = {.step = state->step};
+    struct sums *s = &read.sums;
+    bool good =
+        root &&
+        !json_unpack(root, "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F}}",
+                     "row_step", &row, "best", &best, "best_score", &read.best_score, "best_step",
+                     &best_step, "sums", "steps", &steps, "nll_steps", &nll_steps, "labelled",
+                     &labelled, "wrong", &wrong, "loss", &s->loss, "nll", &s->nll, "rec", &s->rec,
+                     "m", &s->m);
+    good = good && row >= 0 && best_step >= 0 && steps >= 0 && nll_steps >= 0 && labelled >= 0 &&
+           wrong >= 0 && (uint64_t)row <= state->step && (uint64_t)best_step <= state->step;
+    if (good) {
+        read.row_step = (uint64_t)row;
+        read.best = best;
+        read.best_step = (uint64_t)best_step;
+        s->steps = (uint64_t)steps;
+        s->nll_steps = (uint64_t)nll_steps;
+        s->labelled = (uint64_t)labelled;
+        s->wrong = (uint64_t)wrong;
+        *state = read;
+    }
+    json_decref(root);
+    return good;
+}
+
+static struct safetensor flat(const char *name, const float *data, size_t size) {
+    struct safetensor tensor = {.rank = 1, .shape = {size}, .data = data};
+    snprintf(tensor.name, sizeof tensor.name, "%s", name);
+    return tensor;
+}
+
+swwae_status checkpoint_write(const char *path, const struct swwae_model *model,
+                              const struct optimizer *optimizer,
+                              const struct progress_state *state) {
+    swwae_status status = SWWAE_OK;
+    struct model_extra extra = {0};
+    char *text = state_json(state);
+    CHECK(text, SWWAE_E_MEMORY, "%.400s: no memory to write it", path);
+    extra.metadata[extra.metadata_count][0] = "state";
+    extra.metadata[extra.metadata_count++][1] = text;
+    extra.tensors[extra.tensor_count++] = flat("optimizer.m", optimizer->m, optimizer->size);
+    if (optimizer->v)
+        extra.tensors[extra.tensor_count++] = flat("optimizer.v", optimizer->v, optimizer->size);
+    TRY(model_write(model, path, &extra));
+fail:
+    free(text);
+    return status;
+}
+
+/* values NULL: the tensor must not be there. Second moments are not negative. */
+static swwae_status take_flat(float *values, const struct safetensors *file, const char *path,
+                              const char *name, size_t size, bool second) {
+    const struct safetensor *tensor = safetensors_find(file, name);
+    if (!tensor != !values)
+        return status_set(
+            SWWAE_E_FORMAT,
+            "%.400s: tensor %s is %s, so it was written with another --optimizer than "
+            "the run's config.json says",
+            path, name, tensor ? "there" : "missing");
+    if (!values) return SWWAE_OK;
+    if (tensor->rank != 1 || tensor->shape[0] != size)
+        return status_set(SWWAE_E_FORMAT, "%.400s: tensor %s does not have the shape (%zu)", path,
+                          name, size);
+    for (size_t i = 0; i < size; i++) {
+        if (!isfinite(tensor->data[i]) || (second && tensor->data[i] < 0))
+            return status_set(SWWAE_E_FORMAT, "%.400s: value %zu of tensor %s is %g", path, i, name,
+                              (double)tensor->data[i]);
+        values[i] = tensor->data[i];
+    }
+    return SWWAE_OK;
+}
+
+static bool same_network(const struct network *a, const struct network *b) {
+    char x[NOTATION_TEXT], y[NOTATION_TEXT];
+    notation_print(x, &a->notation);
+    notation_print(y, &b->notation);
+    return !strcmp(x, y) && a->channels == b->channels && a->height == b->height &&
+           a->width == b->width;
+}
+
+swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimizer,
+                             struct progress_state *state, const char *path) {
+    swwae_status status = SWWAE_OK;
+    struct safetensors file = {0};
+    struct swwae_model *saved = NULL;
+    const char *format;
+    TRY(safetensors_read(&file, path));
+    TRY(model_take(&saved, &file, path));
+    format = safetensors_metadata(&file, "format");
+    CHECK(!strcmp(format, CHECKPOINT_FORMAT), SWWAE_E_FORMAT,
+          "%.400s: is a model, expected a checkpoint", path);
+    CHECK(same_network(&saved->network, &model->network), SWWAE_E_FORMAT,
+          "%.400s: was written for another architecture or image size than the run's config.json "
+          "and data say",
+          path);
+    TRY(take_flat(optimizer->m, &file, path, "optimizer.m", optimizer->size, false));
+    TRY(take_flat(optimizer->v, &file, path, "optimizer.v", optimizer->size, true));
+    state->step = saved->step;
+    CHECK(read_state(state, safetensors_metadata(&file, "state")), SWWAE_E_FORMAT,
+          "%.400s: metadata \"state\" is missing or not what a checkpoint holds", path);
+    memcpy(model->parameters, saved->parameters,
+           model->network.parameters * sizeof *model->parameters);
+    model->step = optimizer->step = saved->step;
+fail:
+    model_free(saved);
+    safetensors_free(&file);
+    return status;
+}

@@ -1,0 +1,119 @@
+/* describe.c - what is known about a model, as JSON (docs/formats.md). */
+#include "train/model.h"
+
+#include <jansson.h>
+
+#include "base/cpu.h"
+
+static double conv_flops(const struct conv_layer *conv) {
+    return 2.0 * conv->in * conv->out * conv->kernel * conv->kernel * conv->height * conv->width;
+}
+
+/* Values of a layer's weight and bias. */
+static json_int_t conv_parameters(const struct conv_layer *conv) {
+    return (json_int_t)conv->out * ((json_int_t)conv->in * conv->kernel * conv->kernel + 1);
+}
+
+static json_t *conv_json(const char *side, int s, int c, const struct conv_layer *conv) {
+    return json_pack("{s:o, s:s, s:i, s:[i,i,i], s:[i,i,i], s:I, s:f}", "name",
+                     json_sprintf("%s.%d.%d", side, s, c), "kind", "convolution", "kernel",
+                     conv->kernel, "input", conv->in, conv->height, conv->width, "output",
+                     conv->out, conv->height, conv->width, "parameters", conv_parameters(conv),
+                     "flops", conv_flops(conv));
+}
+
+/* pool takes the stage's full size to the pooled one, unpool the way back. */
+static json_t *pool_json(const char *side, const char *kind, int s, const struct stage *stage,
+                         bool up) {
+    int fine[2] = {stage->height, stage->width};
+    int coarse[2] = {stage->pooled_height, stage->pooled_width};
+    const int *in = up ? coarse : fine, *out = up ? fine : coarse;
+    return json_pack("{s:o, s:s, s:i, s:[i,i,i], s:[i,i,i], s:i, s:f}", "name",
+                     json_sprintf("%s.%d.%s", side, s, kind), "kind", kind, "size", stage->pool,
+                     "input", stage->maps, in[0], in[1], "output", stage->maps, out[0], out[1],
+                     "parameters", 0, "flops", 0.0);
+}
+
+static json_t *fc_json(int j, const struct fc_layer *fc) {
+    return json_pack("{s:o, s:s, s:[i], s:[i], s:I, s:f}", "name", json_sprintf("classifier.%d", j),
+                     "kind", "fully connected", "input", fc->in, "output", fc->out, "parameters",
+                     (json_int_t)fc->out * ((json_int_t)fc->in + 1), "flops",
+                     2.0 * fc->in * fc->out);
+}
+
+/* Layers in the order they run. */
+static json_t *layers_json(const struct network *network) {
+    json_t *layers = json_array();
+    int bad = 0;
+    for (int s = 0; s < network->stages; s++) {
+        const struct stage *stage = &network->stage[s];
+        for (int c = 0; c < stage->convs; c++)
+            bad |= json_array_append_new(layers, conv_json("encoder", s, c, &stage->encoder[c]));
+        bad |= json_array_append_new(layers, pool_json("encoder", "pool", s, stage, false));
+    }
+    for (int j = 0; j < network->fcs; j++)
+        bad |= json_array_append_new(layers, fc_json(j, &network->fc[j]));
+    for (int s = network->stages - 1; s >= 0; s--) {
+        const struct stage *stage = &network->stage[s];
+        bad |= json_array_append_new(layers, pool_json("decoder", "unpool", s, stage, true));
+        for (int c = stage->convs - 1; c >= 0; c--)
+            bad |= json_array_append_new(layers, conv_json("decoder", s, c, &stage->decoder[c]));
+    }
+    if (!bad) return layers;
+    json_decref(layers);
+    return NULL;
+}
+
+/* Bytes of an engine for forward passes; null where it does not fit into memory. */
+static json_t *engine_json(const struct swwae_model *model) {
+    struct engine *engine = NULL;
+    const char *complaint;
+    struct engine_options options = {.output = model->output,
+                                     .threads = model_threads(model),
+                                     .isa = (int)cpu_choose(&complaint)};
+    if (model->engine) return json_integer((json_int_t)engine_memory(model->engine));
+    if (engine_create(&engine, &model->network, &options) != SWWAE_OK) return json_null();
+    json_t *bytes = json_integer((json_int_t)engine_memory(engine));
+    engine_free(engine);
+    return bytes;
+}
+
+static json_t *class_names_json(const struct swwae_model *model) {
+    json_t *names = json_array();
+    for (int k = 0; k < model->network.classes; k++)
+        if (json_array_append_new(names, json_string(model->class_names[k]))) {
+            json_decref(names);
+            return NULL;
+        }
+    return names;
+}
+
+swwae_status model_describe(const struct swwae_model *model, char **json) {
+    static const char *const outputs[] = {"linear", "sigmoid"};
+    static const char *const reductions[] = {"mean", "sum", "norm"};
+    swwae_status status = SWWAE_OK;
+    const struct network *n = &model->network;
+    char arch[NOTATION_TEXT], *text = NULL;
+    notation_print(arch, &n->notation);
+    json_int_t bytes = (json_int_t)sizeof(float) * (json_int_t)n->parameters;
+    json_t *root =
+        json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:i, s:o, s:s, s:I, s:s}",
+                  "architecture", arch, "image", "channels", n->channels, "height", n->height,
+                  "width", n->width, "pad", model->pad, "normalisation", MODEL_NORMALISATION,
+                  "output", outputs[model->output], "reduction", reductions[model->reduction],
+                  "classes", n->classes, "class_names", class_names_json(model), "data",
+                  model->data, "step", (json_int_t)model->step, "library", swwae_version());
+    json_t *more = json_pack(
+        "{s:I, s:{s:f, s:f}, s:{s:I, s:o}, s:o, s:o}", "parameters", (json_int_t)n->parameters,
+        "flops", "encoder", network_flops_encoder(n), "decoder", network_flops_decoder(n), "memory",
+        "parameters", bytes, "inference", engine_json(model), "layers", layers_json(n), "options",
+        model->options ? json_loads(model->options, 0, NULL) : json_null());
+    if (root && more && !json_object_update(root, more))
+        text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    CHECK(text, SWWAE_E_MEMORY, "no memory to describe the model");
+    *json = text;
+fail:
+    json_decref(root);
+    json_decref(more);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* folder.h - the folder of a run: its name, its files, and what is written at its start. */
+#ifndef SWWAE_TRAIN_FOLDER_H
+#define SWWAE_TRAIN_FOLDER_H
+
+#include "data/dataset.h"
+#include "data/labels.h"
+#include "train/options.h"
+
+/* Paths of a run's files; all malloc'ed. */
+struct folder {
+    char *path, *config, *labels, *metrics, *model, *checkpoint;
+};
+
+/* The paths inside `path`. */
+swwae_status folder_name(struct folder *folder, const char *path);
+/* Accepts a zeroed struct. */
+void folder_free(struct folder *folder);
+
+/* SWWAE_E_ARGUMENT when --out names a folder that holds a run already. */
+swwae_status folder_check(const swwae_options *options);
+
+/* Makes the folder --out names, or runs/DATA-N with the first N that is free, and sets --out to
+ * it. */
+swwae_status folder_claim(struct folder *folder, swwae_options *options,
+                          const struct swwae_dataset *dataset);
+
+/* Writes config.json. */
+swwae_status folder_write_config(const struct folder *folder, const swwae_options *options);
+
+/* Writes labels.json: seed, the labelled and the validation images, how many of each class. */
+swwae_status folder_write_labels(const struct folder *folder, const struct label_draw *draw,
+                                 const struct swwae_dataset *dataset, uint64_t seed);
+
+/* SWWAE_E_DATA when labels.json is not what folder_write_labels would write: the data is not what
+ * it was, and a resumed run would see other labels. */
+swwae_status folder_check_labels(const struct folder *folder, const struct label_draw *draw,
+                                 const struct swwae_dataset *dataset, uint64_t seed);
+
+#endif

@@ -1,0 +1,163 @@
+/* model.c - making models and running them forward; see model.h. */
+#include "train/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/parallel.h"
+
+swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
+                          int width) {
+    swwae_status status = SWWAE_OK;
+    struct swwae_model *made = calloc(1, sizeof *made);
+    CHECK(made, SWWAE_E_MEMORY, "no memory for a model");
+    TRY(network_build(&made->network, arch, channels, height, width));
+    made->parameters = calloc(made->network.parameters, sizeof *made->parameters);
+    CHECK(made->parameters, SWWAE_E_MEMORY, "no memory for the %zu parameters of the model",
+          made->network.parameters);
+    if (made->network.classes) {
+        size_t classes = (size_t)made->network.classes;
+        made->class_names = calloc(classes, sizeof *made->class_names);
+        CHECK(made->class_names, SWWAE_E_MEMORY, "no memory for the names of %zu classes", classes);
+        for (size_t k = 0; k < classes; k++) snprintf(made->class_names[k], 64, "%zu", k);
+    }
+    *model = made;
+    return SWWAE_OK;
+fail:
+    model_free(made);
+    return status;
+}
+
+void model_free(struct swwae_model *model) {
+    if (!model) return;
+    engine_free(model->engine);
+    network_clear(&model->network);
+    free(model->parameters);
+    free(model->class_names);
+    free(model->options);
+    free(model);
+}
+
+int model_threads(const struct swwae_model *model) {
+    return model->threads ? model->threads : parallel_processors();
+}
+
+swwae_status model_engine(struct swwae_model *model) {
+    if (model->engine) return SWWAE_OK;
+    const char *complaint;
+    struct engine_options options = {.output = model->output,
+                                     .threads = model_threads(model),
+                                     .isa = (int)cpu_choose(&complaint)};
+    return engine_create(&model->engine, &model->network, &options);
+}
+
+size_t model_pixels(const struct swwae_model *model) {
+    const struct network *n = &model->network;
+    return (size_t)n->channels * (size_t)n->height * (size_t)n->width;
+}
+
+bool model_softmax(float *probabilities, const float *logits, int classes) {
+    float top = logits[0];
+    double sum = 0;
+    for (int k = 0; k < classes; k++) {
+        if (!isfinite(logits[k])) return false;
+        if (logits[k] > top) top = logits[k];
+    }
+    for (int k = 0; k < classes; k++) sum += exp((double)logits[k] - (double)top);
+    for (int k = 0; k < classes; k++)
+        probabilities[k] = (float)(exp((double)logits[k] - (double)top) / sum);
+    return true;
+}
+
+/* One value that is not a number would silently spread over everything the net computes. */
+static swwae_status check_images(const struct swwae_model *model, const float *images, size_t n) {
+    size_t pixels = model_pixels(model), values;
+    if (__builtin_mul_overflow(pixels, n, &values) || values > PTRDIFF_MAX / sizeof *images)
+        return status_set(SWWAE_E_ARGUMENT,
+                          "%zu images of %zu values found, more than memory can hold", n, pixels);
+    for (size_t i = 0; i < values; i++)
+        if (!isfinite(images[i]))
+            return status_set(SWWAE_E_ARGUMENT,
+                              "image %zu holds a value that is not a finite number, expected "
+                              "values from 0 to 1",
+                              i / pixels);
+    return SWWAE_OK;
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+swwae_status model_predict(struct swwae_model *model, const float *images, size_t n,
+                           float *probabilities) {
+    swwae_status status = SWWAE_OK;
+    float *logits = NULL, *rows = NULL; /* (n, classes): the caller's stay untouched on failure */
+    size_t classes = (size_t)model->network.classes, pixels = model_pixels(model), values;
+    CHECK(classes, SWWAE_E_ARGUMENT,
+          "the model has no fully connected layer, so it cannot classify; it reconstructs images");
+    TRY(check_images(model, images, n));
+    TRY(model_engine(model));
+    CHECK(!__builtin_mul_overflow(n, classes, &values), SWWAE_E_ARGUMENT,
+          "%zu images of %zu classes found, more than memory can hold", n, classes);
+    logits = calloc(smaller(n, MODEL_CHUNK) * classes + 1, sizeof *logits);
+    rows = calloc(values + 1, sizeof *rows);
+    CHECK(logits && rows, SWWAE_E_MEMORY, "no memory for the probabilities of %zu images", n);
+    for (size_t i = 0; i < n; i += MODEL_CHUNK) {
+        size_t count = smaller(n - i, MODEL_CHUNK);
+        struct forward forward = {.logits = logits};
+        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
+                           (int)count));
+        for (size_t j = 0; j < count; j++)
+            CHECK(model_softmax(rows + (i + j) * classes, logits + j * classes, (int)classes),
+                  SWWAE_E_NUMERIC,
+                  "the model's output for image %zu is not a finite number; are its values from 0 "
+                  "to 1?",
+                  i + j);
+    }
+    memcpy(probabilities, rows, values * sizeof *rows);
+fail:
+    free(logits);
+    free(rows);
+    return status;
+}
+
+/* Switches of the next image, in a call of more images than a chunk: each chunk runs together with
+ * the image that follows it, whose own reconstruction is dropped. */
+static swwae_status reconstruct_other(struct swwae_model *model, const float *images, size_t n,
+                                      float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    size_t pixels = model_pixels(model);
+    float *in = calloc((MODEL_CHUNK + 1) * pixels, sizeof *in);
+    float *out = calloc((MODEL_CHUNK + 1) * pixels, sizeof *out);
+    CHECK(in && out, SWWAE_E_MEMORY, "no memory for %d images", 2 * (MODEL_CHUNK + 1));
+    for (size_t i = 0; i < n; i += MODEL_CHUNK) {
+        size_t count = smaller(n - i, MODEL_CHUNK), next = (i + count) % n;
+        memcpy(in, images + i * pixels, count * pixels * sizeof *in);
+        memcpy(in + count * pixels, images + next * pixels, pixels * sizeof *in);
+        struct forward forward = {.where = SWWAE_WHERE_OTHER, .reconstruction = out};
+        TRY(engine_forward(model->engine, &forward, model->parameters, in, (int)count + 1));
+        memcpy(reconstructions + i * pixels, out, count * pixels * sizeof *out);
+    }
+fail:
+    free(in);
+    free(out);
+    return status;
+}
+
+swwae_status model_reconstruct(struct swwae_model *model, const float *images, size_t n,
+                               swwae_where where, float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    size_t pixels = model_pixels(model);
+    TRY(check_images(model, images, n));
+    TRY(model_engine(model));
+    if (where == SWWAE_WHERE_OTHER && n > MODEL_CHUNK)
+        return reconstruct_other(model, images, n, reconstructions);
+    for (size_t i = 0; i < n; i += MODEL_CHUNK) {
+        struct forward forward = {.where = where, .reconstruction = reconstructions + i * pixels};
+        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
+                           (int)smaller(n - i, MODEL_CHUNK)));
+    }
+fail:
+    return status;
+}

@@ -1,0 +1,54 @@
+/* model.h - a network with its parameters and what has to be known to use them. */
+#ifndef SWWAE_TRAIN_MODEL_H
+#define SWWAE_TRAIN_MODEL_H
+
+#include "engine/engine.h"
+
+#define MODEL_NORMALISATION "byte/255" /* the only one there is: values 0..1 */
+#define MODEL_CHUNK 500 /* images of one forward pass; weights are packed once each */
+
+/* Behind the public, opaque swwae_model. */
+struct swwae_model {
+    struct network network;
+    float *parameters;        /* (network.parameters) */
+    int pad;                  /* side the training images were padded to; 0: not padded */
+    enum output output;       /* of the decoder */
+    enum reduction reduction; /* what it was trained with */
+    char (*class_names)[64];  /* (network.classes); never NULL where there are classes */
+    char data[64];            /* name of the training data; "": never trained */
+    char *options;            /* JSON object of the training's options; NULL: never trained */
+    uint64_t step;            /* training steps behind these parameters */
+    int threads;              /* 1..256; 0: one per processor */
+    struct engine *engine;    /* forward passes; NULL until needed */
+};
+
+/* Parameters zero, class names their numbers. Errors of network_build, SWWAE_E_MEMORY. */
+swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
+                          int width);
+/* Accepts NULL. */
+void model_free(struct swwae_model *model);
+
+/* 1..256: model->threads, or the number of processors. */
+int model_threads(const struct swwae_model *model);
+
+/* Makes model->engine if there is none. Nothing complains about an unusable SWWAE_ISA here; a
+ * training does. */
+swwae_status model_engine(struct swwae_model *model);
+
+/* Values of one image. */
+size_t model_pixels(const struct swwae_model *model);
+
+/* Probabilities of one image from its logits; false, and probabilities untouched, when a logit is
+ * not finite. The maximum is taken off first, so that exp never overflows. */
+bool model_softmax(float *probabilities, const float *logits, int classes);
+
+/* As the public swwae_model_predict and swwae_model_reconstruct. */
+swwae_status model_predict(struct swwae_model *model, const float *images, size_t n,
+                           float *probabilities);
+swwae_status model_reconstruct(struct swwae_model *model, const float *images, size_t n,
+                               swwae_where where, float *reconstructions);
+
+/* As the public swwae_model_describe: see describe.c. */
+swwae_status model_describe(const struct swwae_model *model, char **json);
+
+#endif

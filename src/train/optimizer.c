@@ -1,0 +1,128 @@
+/* optimizer.c - Adam and SGD; see optimizer.h.
+ *
+ * The flat array is cut into chunks that lie inside one tensor, so that a loop knows whether its
+ * values decay and has no branch inside. */
+#include "train/optimizer.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/parallel.h"
+
+#define CHUNK 16384 /* values: 64 KiB of each of four arrays, about a core's second-level cache */
+
+#define BETA1 0.9
+#define BETA2 0.999
+#define EPSILON 1e-8
+
+struct optimizer_chunk {
+    size_t begin, count;
+    bool decays;
+};
+
+/* What one step is made of, for the jobs. */
+struct step {
+    const struct optimizer *optimizer;
+    float *parameters;
+    const float *gradient;
+    double lr, correction1, correction2; /* 1 - beta^step */
+};
+
+swwae_status optimizer_create(struct optimizer *optimizer, const struct network *network,
+                              const struct settings *settings) {
+    swwae_status status = SWWAE_OK;
+    struct optimizer made = {.kind = settings->optimizer,
+                             .momentum = settings->momentum,
+                             .weight_decay = settings->weight_decay,
+                             .size = network->parameters};
+    size_t chunks = 0;
+    for (size_t i = 0; i < network->view_count; i++)
+        chunks += (network->view[i].size + CHUNK - 1) / CHUNK;
+    CHECK(chunks <= INT_MAX, SWWAE_E_MEMORY, "no memory for the optimizer's %zu values", made.size);
+    made.m = calloc(made.size, sizeof *made.m);
+    if (made.kind == OPTIMIZER_ADAM) made.v = calloc(made.size, sizeof *made.v);
+    made.chunk = calloc(chunks + 1, sizeof *made.chunk);
+    CHECK(made.m && made.chunk && (made.v || made.kind != OPTIMIZER_ADAM), SWWAE_E_MEMORY,
+          "no memory for the optimizer's %zu values", made.size);
+    for (size_t i = 0; i < network->view_count; i++) {
+        const struct view *view = &network->view[i];
+        for (size_t at = 0; at < view->size; at += CHUNK) {
+            size_t left = view->size - at;
+            made.chunk[made.chunks++] =
+                (struct optimizer_chunk){.begin = view->offset + at,
+                                         .count = left < CHUNK ? left : CHUNK,
+                                         .decays = view->fan_in > 0};
+        }
+    }
+    *optimizer = made;
+    return SWWAE_OK;
+fail:
+    optimizer_free(&made);
+    return status;
+}
+
+void optimizer_free(struct optimizer *optimizer) {
+    free(optimizer->m);
+    free(optimizer->v);
+    free(optimizer->chunk);
+    *optimizer = (struct optimizer){0};
+}
+
+/* base^n by squaring: the same bits everywhere and after a resume, unlike libm's pow. */
+static double power(double base, uint64_t n) {
+    double result = 1;
+    for (; n; n >>= 1) {
+        if (n & 1) result *= base;
+        base *= base;
+    }
+    return result;
+}
+
+/* The order of roundings is PyTorch's: correct the square root, then add eps. */
+static void adam(float *restrict p, float *restrict m, float *restrict v, const float *restrict g,
+                 size_t count, float keep, float size, float root) {
+    const float beta1 = (float)BETA1, rest1 = (float)(1 - BETA1);
+    const float beta2 = (float)BETA2, rest2 = (float)(1 - BETA2), epsilon = (float)EPSILON;
+    for (size_t i = 0; i < count; i++) {
+        m[i] = m[i] * beta1 + g[i] * rest1;
+        v[i] = v[i] * beta2 + g[i] * g[i] * rest2;
+        p[i] = p[i] * keep - size * (m[i] / (sqrtf(v[i]) / root + epsilon));
+    }
+}
+
+static void sgd(float *restrict p, float *restrict m, const float *restrict g, size_t count,
+                float lr, float momentum, float decay) {
+    for (size_t i = 0; i < count; i++) {
+        m[i] = m[i] * momentum + (g[i] + p[i] * decay);
+        p[i] -= lr * m[i];
+    }
+}
+
+static void job(void *context, int j, int worker) {
+    (void)worker;
+    const struct step *step = context;
+    const struct optimizer *o = step->optimizer;
+    const struct optimizer_chunk *chunk = &o->chunk[j];
+    size_t at = chunk->begin;
+    double decay = chunk->decays ? o->weight_decay : 0;
+    if (o->kind == OPTIMIZER_ADAM)
+        adam(step->parameters + at, o->m + at, o->v + at, step->gradient + at, chunk->count,
+             (float)(1 - step->lr * decay), (float)(step->lr / step->correction1),
+             (float)sqrt(step->correction2));
+    else
+        sgd(step->parameters + at, o->m + at, step->gradient + at, chunk->count, (float)step->lr,
+            (float)o->momentum, (float)decay);
+}
+
+void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
+                    double lr, int threads) {
+    optimizer->step++;
+    struct step step = {.optimizer = optimizer,
+                        .gradient = gradient,
+                        .lr = lr,
+                        .correction1 = 1 - power(BETA1, optimizer->step),
+                        .correction2 = 1 - power(BETA2, optimizer->step)};
+    step.parameters = parameters;
+    parallel_run(threads, optimizer->chunks, job, &step);
+}

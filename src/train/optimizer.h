@@ -1,0 +1,34 @@
+/* optimizer.h - Adam and SGD over the flat parameters. */
+#ifndef SWWAE_TRAIN_OPTIMIZER_H
+#define SWWAE_TRAIN_OPTIMIZER_H
+
+#include "model/network.h"
+#include "train/options.h"
+
+/* Adam (Kingma and Ba 2015): beta1 0.9, beta2 0.999, eps 1e-8, bias-corrected, weight decay
+ * decoupled (Loshchilov and Hutter 2019), as torch.optim.AdamW; without decay torch.optim.Adam.
+ * SGD: v = momentum v + g + decay p, p -= lr v, as torch.optim.SGD. Decay acts on weights only. */
+struct optimizer {
+    enum optimizer_kind kind;
+    double momentum;     /* of SGD, 0 <= momentum < 1 */
+    double weight_decay; /* >= 0 */
+    size_t size;         /* values in each array */
+    float *m;            /* (size) Adam's first moment, or SGD's velocity */
+    float *v;            /* (size) Adam's second moment; NULL for SGD */
+    uint64_t step;       /* steps taken; a resumed run sets it together with m and v */
+    struct optimizer_chunk *chunk;
+    int chunks;
+};
+
+/* State zero. SWWAE_E_MEMORY. */
+swwae_status optimizer_create(struct optimizer *optimizer, const struct network *network,
+                              const struct settings *settings);
+/* Accepts a zeroed struct. */
+void optimizer_free(struct optimizer *optimizer);
+
+/* One step at learning rate lr. Every value is worked out on its own, so the result does not
+ * depend on threads (>= 1). */
+void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
+                    double lr, int threads);
+
+#endif

@@ -1,0 +1,405 @@
+/* options.c - the table of options, and reading them from text; see options.h.
+ *
+ * Everything about an option stands in one row of the table: what help prints, how text is read,
+ * what is allowed and where the value goes. */
+#include "train/options.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/number.h"
+
+enum kind {
+    TEXT,   /* char[512] */
+    ARCH,   /* char[NOTATION_TEXT] that notation_parse accepts */
+    CHOICE, /* an enum: the argument's words in order */
+    REAL,   /* double */
+    REALS,  /* double[NOTATION_STAGES] followed by an int, their count */
+    WHOLE,  /* int */
+    COUNT,  /* long; the argument's words stand for -1, 0 (see words) */
+    SEED    /* uint64_t */
+};
+
+enum bound { CLOSED, ABOVE, BELOW, BETWEEN }; /* which ends of the range are excluded */
+
+struct option {
+    swwae_option_info info;
+    enum kind kind;
+    size_t offset;
+    double low, high; /* high 0: no upper bound */
+    enum bound bound;
+    const char *words; /* COUNT: what stands for -1 and for 0, "all|none" or "auto" */
+};
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct option table[] = {
+    {{"data", "NAME|DIR", "fashion-mnist",
+      "data set: shapes, mnist, fashion-mnist, or a folder of IDX files"},
+     .kind = TEXT,
+     .offset = AT(data)},
+    {{"arch", "NOTATION", "(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc",
+      "architecture in the paper's notation"},
+     .kind = ARCH,
+     .offset = AT(arch)},
+    {{"labels", "N|all|none", "all", "how many labels the loss may use, the same number a class"},
+     .kind = COUNT,
+     .offset = AT(labels),
+     .low = 1,
+     .words = "all|none"},
+    {{"pad", "SIDE", "0", "zero-pad images to SIDE x SIDE; 0: as they are"},
+     .kind = WHOLE,
+     .offset = AT(pad),
+     .high = 4096},
+    {{"validation", "N|auto", "auto",
+      "training images held out to choose the best model; auto: 1 of 12, at most 5000"},
+     .kind = COUNT,
+     .offset = AT(validation),
+     .words = "auto"},
+    {{"lambda-nll", "X", "1", "weight of the classification term (0 without labels or fc layers)"},
+     .kind = REAL,
+     .offset = AT(lambda_nll)},
+    {{"lambda-rec", "X", "1", "weight of the reconstruction term"},
+     .kind = REAL,
+     .offset = AT(lambda_rec)},
+    {{"lambda-m", "X[,X...]", "1",
+      "weight of the intermediate terms: one for all, or one per inner boundary"},
+     .kind = REALS,
+     .offset = AT(lambda_m)},
+    {{"reduction", "mean|sum|norm", "mean", "how a reconstruction error becomes one number"},
+     .kind = CHOICE,
+     .offset = AT(reduction)},
+    {{"output", "linear|sigmoid", "linear", "last step of the decoder"},
+     .kind = CHOICE,
+     .offset = AT(output)},
+    {{"epochs", "X", "10", "passes over the training images"},
+     .kind = REAL,
+     .offset = AT(epochs),
+     .high = 1e9,
+     .bound = ABOVE},
+    {{"steps", "N", "0", "batches to train on, instead of epochs; 0: as epochs say"},
+     .kind = COUNT,
+     .offset = AT(steps),
+     .high = 1e12},
+    {{"batch", "N", "64", "images a step"},
+     .kind = WHOLE,
+     .offset = AT(batch),
+     .low = 1,
+     .high = 65536},
+    {{"labelled-share", "X", "0.25", "labelled part of a batch when not all images are labelled"},
+     .kind = REAL,
+     .offset = AT(labelled_share),
+     .high = 1,
+     .bound = BETWEEN},
+    {{"optimizer", "adam|sgd", "adam", "how the gradient moves the weights"},
+     .kind = CHOICE,
+     .offset = AT(optimizer)},
+    {{"lr", "X", "0.001", "learning rate at the start"},
+     .kind = REAL,
+     .offset = AT(lr),
+     .bound = ABOVE},
+    {{"momentum", "X", "0.9", "momentum of sgd"},
+     .kind = REAL,
+     .offset = AT(momentum),
+     .high = 1,
+     .bound = BELOW},
+    {{"weight-decay", "X", "0", "weight decay (not of biases); decoupled in adam"},
+     .kind = REAL,
+     .offset = AT(weight_decay)},
+    {{"schedule", "constant|step|cosine", "cosine", "how the learning rate falls"},
+     .kind = CHOICE,
+     .offset = AT(schedule)},
+    {{"lr-step-every", "X", "10", "epochs between the drops of --schedule step"},
+     .kind = REAL,
+     .offset = AT(lr_step_every),
+     .bound = ABOVE},
+    {{"lr-step-factor", "X", "0.1", "what a drop multiplies the learning rate by"},
+     .kind = REAL,
+     .offset = AT(lr_step_factor),
+     .bound = ABOVE},
+    {{"seed", "N", "1", "start of every random draw"}, .kind = SEED, .offset = AT(seed)},
+    {{"threads", "N", "0", "threads; 0: one per processor; the result is the same"},
+     .kind = WHOLE,
+     .offset = AT(threads),
+     .high = 256},
+    {{"out", "RUN", "auto", "folder of the run; auto: runs/DATA-N, N the first free number"},
+     .kind = TEXT,
+     .offset = AT(out)},
+};
+
+#define OPTIONS (sizeof table / sizeof *table)
+_Static_assert(sizeof table / sizeof *table <= OPTIONS_LIMIT, "OPTIONS_LIMIT is too small");
+
+const swwae_option_info *swwae_option_info_at(size_t i) {
+    return i < OPTIONS ? &table[i].info : NULL;
+}
+
+/* ---- Names ------------------------------------------------------------------------------ */
+
+/* Edits (insert, remove, replace a character) from a to b; long texts count as far. */
+static int distance(const char *a, const char *b) {
+    int row[64];
+    int length = (int)strlen(b);
+    if (length >= 64 || strlen(a) >= 64) return 64;
+    for (int j = 0; j <= length; j++) row[j] = j;
+    for (int i = 1; a[i - 1]; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= length; j++) {
+            int best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[length];
+}
+
+static size_t find(const char *name) {
+    size_t i = 0;
+    while (i < OPTIONS && strcmp(table[i].info.name, name) != 0) i++;
+    return i;
+}
+
+static swwae_status unknown(const char *name) {
+    int best = 4;
+    const char *closest = NULL;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        int edits = distance(name, table[i].info.name);
+        if (edits >= best) continue;
+        best = edits;
+        closest = table[i].info.name;
+    }
+    if (closest)
+        return status_set(SWWAE_E_ARGUMENT, "unknown option --%.100s; did you mean --%s?", name,
+                          closest);
+    return status_set(SWWAE_E_ARGUMENT, "unknown option --%.100s; `swwae train --help` lists all",
+                      name);
+}
+
+/* ---- Values ----------------------------------------------------------------------------- */
+
+/* "a number of at least 0", "a whole number from 1 to 65536". */
+static void expectation(char *text, size_t size, const struct option *option) {
+    bool whole = option->kind != REAL && option->kind != REALS;
+    char low[NUMBER_TEXT], high[NUMBER_TEXT], words[32] = "";
+    number_print(low, option->low);
+    number_print(high, option->high);
+    if (option->kind == COUNT && option->words)
+        snprintf(words, sizeof words, strchr(option->words, '|') ? "all, none or " : "auto or ");
+    const char *noun = whole ? "a whole number" : "a number";
+    switch (option->bound) {
+    case BETWEEN: snprintf(text, size, "%s above %s and below %s", noun, low, high); return;
+    case BELOW: snprintf(text, size, "%s of at least %s and below %s", noun, low, high); return;
+    case ABOVE:
+        if (option->high > 0)
+            snprintf(text, size, "%s above %s and at most %s", noun, low, high);
+        else
+            snprintf(text, size, "%s above %s", noun, low);
+        return;
+    case CLOSED: break;
+    }
+    if (option->high > 0)
+        snprintf(text, size, "%s%s from %s to %s", words, noun, low, high);
+    else
+        snprintf(text, size, "%s%s of at least %s", words, noun, low);
+}
+
+static swwae_status refuse(const struct option *option, const char *value, const char *expected) {
+    return status_set(SWWAE_E_ARGUMENT, "option --%s: \"%.200s\" found, expected %s",
+                      option->info.name, value, expected);
+}
+
+static bool in_range(const struct option *option, double value) {
+    bool open_low = option->bound == ABOVE || option->bound == BETWEEN;
+    bool open_high = option->bound == BELOW || option->bound == BETWEEN;
+    if (open_low ? value <= option->low : value < option->low) return false;
+    return !(option->high > 0) || (open_high ? value < option->high : value <= option->high);
+}
+
+static bool read_real(double *value, const struct option *option, const char *text) {
+    double read;
+    if (!number_parse(&read, text) || !in_range(option, read)) return false;
+    *value = read;
+    return true;
+}
+
+/* "1" or "1,0.5,0": at most NOTATION_STAGES numbers. */
+static bool read_reals(double *values, int *count, const struct option *option, const char *text) {
+    double read[NOTATION_STAGES];
+    int n = 0;
+    for (const char *at = text;; at++) {
+        char part[NUMBER_TEXT * 2];
+        size_t length = strcspn(at, ",");
+        if (n == NOTATION_STAGES || length >= sizeof part) return false;
+        memcpy(part, at, length);
+        part[length] = 0;
+        if (!read_real(&read[n++], option, part)) return false;
+        at += length;
+        if (!*at) break;
+    }
+    memcpy(values, read, sizeof *values * (size_t)n);
+    *count = n;
+    return true;
+}
+
+/* The place of text among the words of "a|b|c", -1 for none. */
+static int word_index(const char *words, const char *text) {
+    size_t length = strlen(text);
+    for (int i = 0; *words; i++) {
+        size_t word = strcspn(words, "|");
+        if (word == length && !memcmp(words, text, length)) return i;
+        words += word + (words[word] == '|');
+    }
+    return -1;
+}
+
+static bool read_whole(int64_t *value, const struct option *option, const char *text) {
+    int word = option->kind == COUNT && option->words ? word_index(option->words, text) : -1;
+    if (word >= 0) {
+        *value = word - 1; /* all, auto: -1; none: 0 */
+        return true;
+    }
+    int64_t read;
+    if (!number_parse_whole(&read, text, false) || !in_range(option, (double)read)) return false;
+    *value = read;
+    return true;
+}
+
+static swwae_status read_text(char *to, size_t size, const struct option *option,
+                              const char *value) {
+    swwae_status status = SWWAE_OK;
+    CHECK(*value, SWWAE_E_ARGUMENT, "option --%s: nothing found, expected %s", option->info.name,
+          option->info.argument);
+    CHECK(strlen(value) < size, SWWAE_E_ARGUMENT,
+          "option --%s: a text of %zu bytes found, expected at most %zu", option->info.name,
+          strlen(value), size - 1);
+    if (option->kind == ARCH) {
+        struct notation notation;
+        status = notation_parse(&notation, value);
+        if (status != SWWAE_OK) return status_prefix(status, "option --%s", option->info.name);
+    }
+    snprintf(to, size, "%s", value);
+fail:
+    return status;
+}
+
+/* Reads value into settings. */
+static swwae_status assign(struct settings *settings, const struct option *option,
+                           const char *value) {
+    char *to = (char *)settings + option->offset, expected[128];
+    double real;
+    int64_t whole;
+    expectation(expected, sizeof expected, option);
+    switch (option->kind) {
+    case TEXT: return read_text(to, sizeof settings->data, option, value);
+    case ARCH: return read_text(to, sizeof settings->arch, option, value);
+    case CHOICE: {
+        int chosen = word_index(option->info.argument, value);
+        if (chosen < 0) return refuse(option, value, option->info.argument);
+        memcpy(to, &chosen, sizeof chosen);
+        return SWWAE_OK;
+    }
+    case REAL:
+        if (!read_real(&real, option, value)) return refuse(option, value, expected);
+        memcpy(to, &real, sizeof real);
+        return SWWAE_OK;
+    case REALS:
+        if (!read_reals(settings->lambda_m, &settings->lambda_m_count, option, value))
+            return refuse(option, value,
+                          "one number of at least 0, or one for each inner boundary with commas "
+                          "between them");
+        return SWWAE_OK;
+    case WHOLE:
+    case COUNT:
+    case SEED:
+        if (!read_whole(&whole, option, value)) return refuse(option, value, expected);
+        if (option->kind == WHOLE) *(int *)(void *)to = (int)whole;
+        if (option->kind == COUNT) *(long *)(void *)to = (long)whole;
+        if (option->kind == SEED) *(uint64_t *)(void *)to = (uint64_t)whole;
+        return SWWAE_OK;
+    }
+    return status_set(SWWAE_E_INTERNAL, "option --%s has no kind", option->info.name);
+}
+
+/* ---- The public functions --------------------------------------------------------------- */
+
+swwae_status swwae_options_create(swwae_options **options) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *made = NULL;
+    CHECK(options, SWWAE_E_ARGUMENT, "swwae_options_create: options is NULL");
+    made = calloc(1, sizeof *made);
+    CHECK(made, SWWAE_E_MEMORY, "no memory for the options");
+    for (size_t i = 0; i < OPTIONS; i++)
+        TRY(assign(&made->settings, &table[i], table[i].info.fallback));
+    *options = made;
+    return SWWAE_OK;
+fail:
+    swwae_options_free(made);
+    return status;
+}
+
+void swwae_options_free(swwae_options *options) {
+    if (!options) return;
+    for (size_t i = 0; i < OPTIONS; i++) free(options->text[i]);
+    free(options);
+}
+
+swwae_status swwae_options_set(swwae_options *options, const char *name, const char *value) {
+    swwae_status status = SWWAE_OK;
+    char *text = NULL;
+    CHECK(options && name && value, SWWAE_E_ARGUMENT, "swwae_options_set: %s is NULL",
+          !options ? "options"
+          : !name  ? "name"
+                   : "value");
+    size_t i = find(name);
+    if (i == OPTIONS) return unknown(name);
+    text = strdup(value);
+    CHECK(text, SWWAE_E_MEMORY, "no memory for option --%s", name);
+    TRY(assign(&options->settings, &table[i], value));
+    free(options->text[i]);
+    options->text[i] = text;
+    options->given |= UINT64_C(1) << i;
+    return SWWAE_OK;
+fail:
+    free(text);
+    return status;
+}
+
+const char *swwae_options_get(const swwae_options *options, const char *name) {
+    size_t i = options && name ? find(name) : OPTIONS;
+    if (i == OPTIONS) return NULL;
+    return options->text[i] ? options->text[i] : table[i].info.fallback;
+}
+
+bool options_given(const swwae_options *options, const char *name) {
+    size_t i = find(name);
+    return i < OPTIONS && (options->given >> i & 1);
+}
+
+bool options_free_text(const char *name) {
+    size_t i = find(name);
+    return i < OPTIONS && table[i].kind == TEXT;
+}
+
+swwae_status options_copy(swwae_options **copy, const swwae_options *options) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *made = calloc(1, sizeof *made);
+    CHECK(made, SWWAE_E_MEMORY, "no memory for the options");
+    made->settings = options->settings;
+    made->given = options->given;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (!options->text[i]) continue;
+        made->text[i] = strdup(options->text[i]);
+        CHECK(made->text[i], SWWAE_E_MEMORY, "no memory for the options");
+    }
+    *copy = made;
+    return SWWAE_OK;
+fail:
+    swwae_options_free(made);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* recipe.h - from the options and the data to what a training does. */
+#ifndef SWWAE_TRAIN_RECIPE_H
+#define SWWAE_TRAIN_RECIPE_H
+
+#include "data/dataset.h"
+#include "data/labels.h"
+#include "train/options.h"
+#include "train/report.h"
+
+/* Settles what the options leave open, in options itself, so that config.json shows what was done:
+ * lambda-nll is 0 without labels or without fully connected layers, labels are none where no term
+ * looks at them, lambda-m is 0 in a net of one stage. A weight that was given and cannot work is
+ * SWWAE_E_ARGUMENT; one that has no effect is told to the reporter. Fills objective. */
+swwae_status recipe_objective(struct objective *objective, swwae_options *options,
+                              const struct network *network, struct reporter *reporter);
+
+/* SWWAE_E_DATA unless the data's classes are the net's, where classification is trained. */
+swwae_status recipe_check_classes(const struct objective *objective, const struct network *network,
+                                  const struct swwae_dataset *dataset);
+
+/* Draws the roles of the images, by settled options. */
+swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
+                         const struct swwae_dataset *dataset);
+
+#endif

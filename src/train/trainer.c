@@ -1,0 +1,460 @@
+/* trainer.c - the training loop and its run folder; see trainer.h.
+ *
+ * All that a step depends on is the parameters, the optimizer's arrays and the step number:
+ * batches and learning rates are functions of the step. So a checkpoint of those, with the sums
+ * since the last row of metrics.csv, goes on to the bit. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "train/batches.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/folder.h"
+#include "train/model_file.h"
+#include "train/number.h"
+#include "train/recipe.h"
+#include "train/schedule.h"
+
+/* A training step costs three forward passes, so one validated image for every four trained ones
+ * is at most a twelfth of the time. */
+#define VALIDATION_SHARE 4
+
+/* A training and everything it holds. */
+struct run {
+    swwae_options *options; /* effective */
+    const struct settings *settings;
+    swwae_dataset *dataset;
+    struct label_draw draw;
+    struct objective objective;
+    struct swwae_model *model; /* its engine is the one of validation */
+    struct optimizer optimizer;
+    struct batches batches;
+    struct engine *engine; /* of the steps */
+    struct folder folder;
+    struct metrics metrics;
+    struct progress_state state;
+    struct reporter reporter;
+    float *images;     /* (batch, channels, height, width) */
+    uint32_t *indices; /* (batch) */
+    int32_t *labels;   /* (batch) */
+    float *gradient;   /* (parameters) */
+    uint64_t steps;    /* in all */
+    int threads;
+    bool by_error;      /* the best model has the lowest error, else the lowest squared error */
+    bool measure_error; /* at validation */
+    bool measure_rec;
+    double start;   /* of this call, seconds */
+    double earlier; /* seconds of earlier calls */
+    double lr;      /* of the last step */
+    double validated_error, validated_rec;
+};
+
+static void run_free(struct run *run) {
+    swwae_options_free(run->options);
+    swwae_dataset_free(run->dataset);
+    labels_free(&run->draw);
+    model_free(run->model);
+    optimizer_free(&run->optimizer);
+    batches_free(&run->batches);
+    engine_free(run->engine);
+    folder_free(&run->folder);
+    metrics_free(&run->metrics);
+    free(run->images);
+    free(run->indices);
+    free(run->labels);
+    free(run->gradient);
+}
+
+/* ---- Preparing -------------------------------------------------------------------------- */
+
+static bool decoder_on(const struct run *run) {
+    return objective_decoder_bottom(&run->objective, &run->model->network) <
+           run->model->network.stages;
+}
+
+static swwae_status make_model(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    const swwae_dataset *d = run->dataset;
+    TRY(model_create(&run->model, run->settings->arch, d->channels, d->height, d->width));
+    struct swwae_model *model = run->model;
+    network_initialise(model->parameters, &model->network, run->settings->seed);
+    model->pad = d->pad;
+    model->output = run->settings->output;
+    model->reduction = run->settings->reduction;
+    model->threads = run->settings->threads;
+    memcpy(model->data, d->name, sizeof model->data);
+    if (d->classes && d->classes == model->network.classes)
+        memcpy(model->class_names, d->class_names, (size_t)d->classes * sizeof *d->class_names);
+fail:
+    return status;
+}
+
+static swwae_status make_engine(struct run *run) {
+    const char *complaint;
+    struct engine_options options = {.objective = &run->objective,
+                                     .output = run->settings->output,
+                                     .threads = run->threads,
+                                     .isa = (int)cpu_choose(&complaint)};
+    if (complaint) report_message(&run->reporter, "%s", complaint);
+    return engine_create(&run->engine, &run->model->network, &options);
+}
+
+static uint64_t count_steps(const struct run *run) {
+    if (run->settings->steps > 0) return (uint64_t)run->settings->steps;
+    double steps = ceil(run->settings->epochs * (double)run->batches.steps_an_epoch - 1e-6);
+    return steps < 1 ? 1 : (uint64_t)steps;
+}
+
+/* What validation measures, and what makes a model the best. */
+static void choose_measures(struct run *run) {
+    size_t labelled = 0;
+    for (size_t i = 0; i < run->draw.validation_count && run->dataset->labels; i++)
+        labelled += run->dataset->labels[run->draw.validation[i]] >= 0;
+    run->measure_error = run->by_error = run->objective.nll > 0 && labelled > 0;
+    run->measure_rec = decoder_on(run) || !run->measure_error;
+}
+
+static swwae_status book(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    size_t batch = (size_t)run->settings->batch, values;
+    CHECK(!__builtin_mul_overflow(batch, model_pixels(run->model), &values), SWWAE_E_MEMORY,
+          "no memory for batches of %zu images", batch);
+    run->images = calloc(values, sizeof *run->images);
+    run->indices = calloc(batch, sizeof *run->indices);
+    run->labels = calloc(batch, sizeof *run->labels);
+    run->gradient = calloc(run->model->network.parameters, sizeof *run->gradient);
+    CHECK(run->images && run->indices && run->labels && run->gradient, SWWAE_E_MEMORY,
+          "no memory for batches of %zu images", batch);
+fail:
+    return status;
+}
+
+/* Everything but the run folder: the same for a new run and for one that goes on. */
+static swwae_status prepare(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    const struct settings *s = run->settings = &run->options->settings;
+    TRY(swwae_dataset_open(&run->dataset, s->data, SWWAE_SPLIT_TRAIN, s->pad));
+    TRY(make_model(run));
+    TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
+    TRY(recipe_check_classes(&run->objective, &run->model->network, run->dataset));
+    TRY(recipe_draw(&run->draw, run->options, run->dataset));
+    struct batches_options options = {.nll = run->objective.nll > 0,
+                                      .decoder = decoder_on(run),
+                                      .size = s->batch,
+                                      .labelled_share = s->labelled_share,
+                                      .seed = s->seed};
+    TRY(batches_create(&run->batches, &run->draw, run->dataset->labels, &options));
+    TRY(optimizer_create(&run->optimizer, &run->model->network, s));
+    TRY(book(run));
+    run->threads = model_threads(run->model);
+    run->steps = count_steps(run);
+    choose_measures(run);
+    TRY(make_engine(run));
+    TRY(model_engine(run->model));
+    TRY(options_json(&run->model->options, run->options, false));
+fail:
+    return status;
+}
+
+/* ---- Saving ----------------------------------------------------------------------------- */
+
+static swwae_status check_parameters(const struct run *run) {
+    const struct network *network = &run->model->network;
+    for (size_t i = 0; i < network->view_count; i++) {
+        const struct view *view = &network->view[i];
+        for (size_t k = 0; k < view->size; k++)
+            if (!isfinite(run->model->parameters[view->offset + k]))
+                return status_set(SWWAE_E_NUMERIC,
+                                  "step %llu: parameter %s is not finite any more; train with a "
+                                  "lower --lr (%s holds the last good state)",
+                                  (unsigned long long)run->state.step, view->name,
+                                  run->folder.checkpoint);
+    }
+    return SWWAE_OK;
+}
+
+static swwae_status save_checkpoint(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    TRY(check_parameters(run));
+    run->model->step = run->state.step;
+    TRY(checkpoint_write(run->folder.checkpoint, run->model, &run->optimizer, &run->state));
+fail:
+    return status;
+}
+
+static swwae_status save_model(struct run *run) {
+    run->model->step = run->state.step;
+    return model_write(run->model, run->folder.model, NULL);
+}
+
+/* ---- Progress --------------------------------------------------------------------------- */
+
+static void tell(struct run *run, bool validated, bool best) {
+    double spe = (double)run->batches.steps_an_epoch, batch = run->batches.size;
+    struct means means = sums_means(&run->state.sums, &run->objective);
+    struct swwae_progress p = report_blank("train");
+    p.step = run->state.step;
+    p.steps = run->steps;
+    p.epoch = (double)p.step / spe;
+    p.epochs = (double)p.steps / spe;
+    p.images_per_second = report_rate(&run->reporter, (double)p.step * batch);
+    if (p.images_per_second > 0)
+        p.seconds_left = (double)(p.steps - p.step) * batch / p.images_per_second;
+    p.loss = means.loss;
+    p.nll = means.nll;
+    p.rec = means.rec;
+    p.m = means.m;
+    p.validated = validated;
+    if (validated) {
+        p.validation_error = run->validated_error;
+        p.validation_rec = run->validated_rec;
+        p.best = best;
+    }
+    report_send(&run->reporter, &p);
+}
+
+/* The callback asked to stop: everything is saved. */
+static swwae_status interrupted(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    TRY(save_checkpoint(run));
+    if (!run->draw.validation_count) TRY(save_model(run));
+    status = status_set(
+        SWWAE_E_INTERRUPTED, "stopped after step %llu of %llu; go on with --resume %s",
+        (unsigned long long)run->state.step, (unsigned long long)run->steps, run->folder.path);
+fail:
+    return status;
+}
+
+/* ---- Steps and epochs ------------------------------------------------------------------- */
+
+/* The sentence for a loss that is not finite. */
+static swwae_status diverged(const struct run *run, const struct losses *losses) {
+    const struct objective *o = &run->objective;
+    const char *term = "weighted sum of the terms";
+    double value = losses->total;
+    if (o->nll > 0 && losses->labelled && !isfinite(losses->nll)) {
+        term = "classification term";
+        value = losses->nll;
+    } else if (o->rec > 0 && !isfinite(losses->rec)) {
+        term = "reconstruction term";
+        value = losses->rec;
+    } else {
+        for (int b = 0; b < NOTATION_STAGES; b++)
+            if (o->m[b] > 0 && !isfinite(losses->m[b])) {
+                term = "intermediate term";
+                value = losses->m[b];
+            }
+    }
+    return status_set(SWWAE_E_NUMERIC,
+                      "step %llu: the %s is %g; train with a lower --lr than %g (%s holds the last "
+                      "good state)",
+                      (unsigned long long)run->state.step + 1, term, value, run->settings->lr,
+                      run->folder.checkpoint);
+}
+
+static swwae_status take_step(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    struct losses losses;
+    size_t pixels = model_pixels(run->model);
+    int batch = run->batches.size;
+    run->lr = schedule_lr(run->settings, run->state.step, run->steps, run->batches.steps_an_epoch);
+    batches_fill(&run->batches, run->state.step, run->indices, run->labels);
+    for (int i = 0; i < batch; i++)
+        dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
+    TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, run->images,
+                    run->labels, batch));
+    if (!isfinite(losses.total)) return diverged(run, &losses);
+    optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr, run->threads);
+    sums_add(&run->state.sums, &losses);
+    run->state.step++;
+fail:
+    return status;
+}
+
+/* Validates; *best: this is the lowest score so far. */
+static swwae_status validate(struct run *run, bool *best) {
+    swwae_status status = SWWAE_OK;
+    struct swwae_evaluation found = {0};
+    struct evaluate evaluate = {.model = run->model,
+                                .dataset = run->dataset,
+                                .indices = run->draw.validation,
+                                .count = run->draw.validation_count,
+                                .error = run->measure_error,
+                                .rec = run->measure_rec,
+                                .what = "validate"};
+    double start = report_now();
+    TRY(evaluate_run(&found, &evaluate, &run->reporter));
+    run->reporter.away += report_now() - start;
+    run->validated_error = run->measure_error ? found.error : NAN;
+    run->validated_rec = run->measure_rec ? found.rec : NAN;
+    double score = run->by_error ? found.error : found.rec;
+    *best = !run->state.best || score < run->state.best_score;
+    if (*best) {
+        run->state.best = true;
+        run->state.best_score = score;
+        run->state.best_step = run->state.step;
+    }
+fail:
+    return status;
+}
+
+/* Measures, keeps the best model, adds a row, saves. */
+static swwae_status take_stock(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    bool validation = run->draw.validation_count > 0, best = !validation;
+    double spe = (double)run->batches.steps_an_epoch;
+    run->validated_error = run->validated_rec = NAN;
+    TRY(check_parameters(run));
+    if (validation) {
+        status = validate(run, &best);
+        if (status == SWWAE_E_INTERRUPTED) return interrupted(run);
+        if (status != SWWAE_OK) goto fail;
+    }
+    if (best) TRY(save_model(run));
+    struct row row = {.epoch = (double)run->state.step / spe,
+                      .step = run->state.step,
+                      .lr = run->lr,
+                      .train = sums_means(&run->state.sums, &run->objective),
+                      .validation_error = run->validated_error,
+                      .validation_rec = run->validated_rec,
+                      .seconds = run->earlier + report_now() - run->start};
+    TRY(metrics_add(&run->metrics, &row));
+    run->state.row_step = run->state.step;
+    struct sums sums = run->state.sums;
+    run->state.sums = (struct sums){0};
+    TRY(save_checkpoint(run));
+    struct sums next = run->state.sums;
+    run->state.sums = sums; /* the report is on what the row is on */
+    if (validation || run->state.step == run->steps || report_due(&run->reporter))
+        tell(run, validation, validation && best);
+    run->state.sums = next;
+fail:
+    return status;
+}
+
+/* Whether to take stock now: at the end of the training, and of the first epoch that ends after
+ * every VALIDATION_SHARE * validation_count training images, so of every epoch unless it is small
+ * beside the validation set. With a hundred labels an epoch is two steps, and measuring 5000 images
+ * after each would take nearly all of the time. From the step alone, so that a resumed run does it
+ * where an uninterrupted one does. */
+static bool stock_due(const struct run *run) {
+    uint64_t size = (uint64_t)run->batches.size;
+    uint64_t interval = VALIDATION_SHARE * (uint64_t)run->draw.validation_count;
+    uint64_t epoch = run->batches.steps_an_epoch, step = run->state.step;
+    if (step == run->steps) return true;
+    if (step % epoch != 0) return false;
+    return !interval || step * size / interval != (step - epoch) * size / interval;
+}
+
+static swwae_status train(struct run *run) {
+    swwae_status status = SWWAE_OK;
+    run->earlier = run->metrics.seconds;
+    report_rate(&run->reporter, (double)run->state.step * run->batches.size);
+    /* a training that was stopped during its validation */
+    if (run->state.step && stock_due(run) && run->state.row_step != run->state.step) {
+        run->lr = schedule_lr(run->settings, run->state.step - 1, run->steps,
+                              run->batches.steps_an_epoch);
+        TRY(take_stock(run));
+    }
+    while (run->state.step < run->steps && !run->reporter.stop) {
+        TRY(take_step(run));
+        if (stock_due(run))
+            TRY(take_stock(run));
+        else if (report_due(&run->reporter))
+            tell(run, false, false);
+    }
+    if (run->reporter.stop) status = interrupted(run);
+fail:
+    return status;
+}
+
+/* ---- Starting and going on -------------------------------------------------------------- */
+
+static void tell_about_validation(struct run *run) {
+    if (!run->draw.validation_count)
+        report_message(&run->reporter,
+                       "there is no validation set, so " MODEL_FILE " holds the last model, not "
+                       "the best one");
+}
+
+swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
+    swwae_status status = SWWAE_OK;
+    struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
+    TRY(options_copy(&run.options, options));
+    TRY(folder_check(run.options)); /* before the work of reading data */
+    TRY(prepare(&run));
+    TRY(folder_claim(&run.folder, run.options, run.dataset));
+    report_message(&run.reporter, "run folder: %s", run.folder.path);
+    TRY(folder_write_config(&run.folder, run.options));
+    TRY(folder_write_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
+    TRY(metrics_create(&run.metrics, run.folder.metrics));
+    TRY(save_checkpoint(&run)); /* so that a run can be resumed from its first moment */
+    tell_about_validation(&run);
+    TRY(train(&run));
+fail:
+    run_free(&run);
+    return status;
+}
+
+/* The same text or the same number. */
+static bool same_value(const char *a, const char *b) {
+    double x, y;
+    return !strcmp(a, b) || (number_parse(&x, a) && number_parse(&y, b) && x == y);
+}
+
+/* Takes the options of `more` that may change; the others must be as they are. */
+static swwae_status override(swwae_options *options, const swwae_options *more, bool *changed) {
+    swwae_status status = SWWAE_OK;
+    const swwae_option_info *info;
+    for (size_t i = 0; (info = swwae_option_info_at(i)); i++) {
+        const char *name = info->name, *now = swwae_options_get(options, name);
+        if (!options_given(more, name)) continue;
+        const char *wanted = swwae_options_get(more, name);
+        if (same_value(now, wanted)) continue;
+        CHECK(!strcmp(name, "epochs") || !strcmp(name, "steps") || !strcmp(name, "threads"),
+              SWWAE_E_ARGUMENT,
+              "option --%s: \"%.200s\" found, but the run has \"%.200s\" and only --epochs, "
+              "--steps and --threads may change when it goes on",
+              name, wanted, now);
+        TRY(swwae_options_set(options, name, wanted));
+        *changed = true;
+    }
+    /* steps go before epochs: new epochs replace old steps */
+    if (options_given(more, "epochs") && !options_given(more, "steps") && options->settings.steps) {
+        TRY(swwae_options_set(options, "steps", "0"));
+        *changed = true;
+    }
+fail:
+    return status;
+}
+
+swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_progress_fn progress,
+                            void *user) {
+    swwae_status status = SWWAE_OK;
+    struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
+    bool changed = false;
+    TRY(folder_name(&run.folder, path));
+    TRY(swwae_options_create(&run.options));
+    TRY(swwae_options_load(run.options, run.folder.config));
+    if (more) TRY(override(run.options, more, &changed));
+    TRY(prepare(&run));
+    TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
+    TRY(checkpoint_read(run.model, &run.optimizer, &run.state, run.folder.checkpoint));
+    if (run.state.step >= run.steps && run.state.row_step == run.state.step) {
+        report_message(&run.reporter,
+                       "%.300s is complete with its %llu steps; ask for more --epochs to go on",
+                       path, (unsigned long long)run.state.step);
+        goto fail;
+    }
+    if (changed) TRY(folder_write_config(&run.folder, run.options));
+    TRY(metrics_resume(&run.metrics, run.folder.metrics, run.state.row_step));
+    tell_about_validation(&run);
+    TRY(train(&run));
+fail:
+    run_free(&run);
+    return status;
+}

@@ -1,0 +1,138 @@
+/* test_resume.c - the same bits after interruptions, with any number of threads. */
+#include "runs.h"
+
+/* Stopping at the very first report, again and again, then going through. */
+static void check_resume(const char *whole, const char *parts, const char *labels,
+                         const char *optimizer, const char *rec) {
+    struct seen seen = unseen(NULL);
+    well(train(&seen, whole, "labels", labels, "optimizer", optimizer, "lambda-rec", rec,
+               "lambda-m", rec, "epochs", "2.5", NULL));
+    seen = unseen("train");
+    assert_int_equal(train(&seen, parts, "labels", labels, "optimizer", optimizer, "lambda-rec",
+                           rec, "lambda-m", rec, "epochs", "2.5", NULL),
+                     SWWAE_E_INTERRUPTED);
+    assert_non_null(strstr(swwae_last_error(), "--resume "));
+    for (int i = 0; i < 20; i++) {
+        seen = unseen("train");
+        swwae_status status = go_on(&seen, parts);
+        if (status == SWWAE_OK) break;
+        assert_int_equal(status, SWWAE_E_INTERRUPTED);
+        assert_true(seen.calls <= 2); /* a validation may come before */
+    }
+    seen = unseen(NULL);
+    well(go_on(&seen, parts));
+    same_run(whole, parts);
+    seen = unseen(NULL);
+    well(go_on(&seen, parts)); /* nothing left to do */
+    assert_int_equal(seen.messages, 1);
+    assert_non_null(strstr(seen.message, "is complete"));
+    same_run(whole, parts);
+}
+
+static void test_resume(void **state) {
+    (void)state;
+    check_resume("whole-a", "parts-a", "50", "adam", "1");
+    check_resume("whole-b", "parts-b", "all", "sgd", "0");
+    check_resume("whole-c", "parts-c", "none", "adam", "1");
+}
+
+/* Stopped during a validation: it is made up for. */
+static void test_resume_validation(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "whole-v", "batch", "200", NULL));
+    seen = unseen("validate");
+    assert_int_equal(train(&seen, "parts-v", "batch", "200", NULL), SWWAE_E_INTERRUPTED);
+    assert_int_equal(rows_of("parts-v"), 0);
+    seen = unseen(NULL);
+    well(go_on(&seen, "parts-v"));
+    assert_int_equal(rows_of("parts-v"), 3);
+    same_run("whole-v", "parts-v");
+}
+
+/* A run that was killed after its metrics and model, before its checkpoint. */
+static void test_resume_killed(void **state) {
+    (void)state;
+    struct seen seen = unseen("train");
+    assert_int_equal(train(&seen, "killed", "labels", "50", NULL), SWWAE_E_INTERRUPTED);
+    size_t size;
+    char *old = file_of("killed", "checkpoint.safetensors", &size);
+    seen = unseen(NULL);
+    well(go_on(&seen, "killed"));
+    assert_int_equal(rows_of("killed"), 3);
+    temporary_write("killed/checkpoint.safetensors", old, size);
+    free(old);
+    seen = unseen(NULL);
+    well(go_on(&seen, "killed"));
+    assert_int_equal(rows_of("killed"), 3);
+    seen = unseen(NULL);
+    well(train(&seen, "unkilled", "labels", "50", NULL));
+    same_run("unkilled", "killed");
+}
+
+static void test_resume_further(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "long", "schedule", "constant", "epochs", "4", NULL));
+    well(train(&seen, "short", "schedule", "constant", "epochs", "2", NULL));
+    swwae_options *more;
+    well(swwae_options_create(&more));
+    well(swwae_options_set(more, "epochs", "4"));
+    well(swwae_options_set(more, "threads", "2"));
+    well(swwae_options_set(more, "lr", "1e-2")); /* the same number may be repeated */
+    well(swwae_resume(temporary_path("short"), more, watch, &seen));
+    assert_int_equal(rows_of("short"), 4);
+    char *x = metrics_of("long"), *y = metrics_of("short");
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+    same_file("long", "short", "checkpoint.safetensors");
+    well(swwae_options_set(more, "lr", "0.5"));
+    assert_int_equal(swwae_resume(temporary_path("short"), more, NULL, NULL), SWWAE_E_ARGUMENT);
+    assert_string_equal(swwae_last_error(),
+                        "option --lr: \"0.5\" found, but the run has \"0.01\" and only --epochs, "
+                        "--steps and --threads may change when it goes on");
+    swwae_options_free(more);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "one", "labels", "50", "threads", "1", NULL));
+    well(train(&seen, "two", "labels", "50", "threads", "2", NULL));
+    well(train(&seen, "four", "labels", "50", "threads", "4", NULL));
+    same_run("one", "two");
+    same_run("one", "four");
+    well(train(&seen, "other", "labels", "50", "seed", "2", NULL)); /* and seeds do matter */
+    char *x = metrics_of("one"), *y = metrics_of("other");
+    assert_string_not_equal(x, y);
+    free(x);
+    free(y);
+}
+
+/* Epochs far smaller than the validation set are not all validated, but the last is. */
+static void test_short_epochs(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "dense", "labels", "10", "batch", "10", "lambda-rec", "0", "lambda-m", "0",
+               "validation", "20", "epochs", "25", NULL)); /* a step an epoch */
+    assert_in_range(rows_of("dense"), 2, 24);
+    assert_int_equal(seen.validations, rows_of("dense"));
+    assert_true(metrics_have("dense", "\n25,25,"));
+    seen = unseen("train");
+    assert_int_equal(train(&seen, "dense-parts", "labels", "10", "batch", "10", "lambda-rec", "0",
+                           "lambda-m", "0", "validation", "20", "epochs", "25", NULL),
+                     SWWAE_E_INTERRUPTED);
+    seen = unseen(NULL);
+    well(go_on(&seen, "dense-parts"));
+    same_run("dense", "dense-parts");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resume),        cmocka_unit_test(test_resume_validation),
+        cmocka_unit_test(test_resume_killed), cmocka_unit_test(test_resume_further),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_short_epochs),
+    };
+    return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
+}

@@ -1,0 +1,214 @@
+/* test_trainer.c - whole runs of tiny nets: the modes, defaults, refusals, divergence. */
+#include "runs.h"
+
+/* ---- Modes ------------------------------------------------------------------------------ */
+
+static void test_modes(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "supervised", "lambda-rec", "0", "lambda-m", "0", "epochs", "10", NULL));
+    assert_true(seen.last_loss < 0.9 * seen.first_loss);
+    assert_true(seen.validations == 10 && seen.bests >= 1);
+    assert_string_equal(seen.folder, temporary_path("supervised"));
+    assert_int_equal(rows_of("supervised"), 10);
+    assert_false(metrics_have("supervised", "nan"));
+
+    seen = unseen(NULL);
+    well(train(&seen, "unsupervised", "labels", "none", "epochs", "10", NULL));
+    assert_true(seen.last_loss < 0.7 * seen.first_loss);
+    assert_int_equal(rows_of("unsupervised"), 10);
+    assert_false(metrics_have("unsupervised", "nan"));
+
+    seen = unseen(NULL);
+    well(train(&seen, "semi", "labels", "50", "epochs", "10", NULL));
+    assert_true(seen.last_loss < 0.9 * seen.first_loss);
+    assert_int_equal(rows_of("semi"), 10);
+
+    swwae_model *model; /* a run folder can be loaded and used */
+    well(swwae_model_load(&model, temporary_path("semi")));
+    assert_int_equal(swwae_model_classes(model), 10);
+    swwae_model_free(model);
+    well(swwae_model_load(&model, temporary_path("semi/checkpoint.safetensors")));
+    swwae_model_free(model);
+
+    seen = unseen(NULL); /* sgd, other reductions, sigmoid */
+    well(train(&seen, "sgd", "labels", "50", "optimizer", "sgd", "reduction", "sum", "output",
+               "sigmoid", "lambda-rec", "0.01", "lambda-m", "0.001", "schedule", "step",
+               "lr-step-every", "1", NULL));
+    assert_true(seen.last_loss < seen.first_loss);
+}
+
+/* The paper's net learns what is in the built-in data, and runs get the next free folder. */
+static void test_shapes(void **state) {
+    (void)state;
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(temporary_folder), 0);
+    swwae_options *options;
+    well(swwae_options_create(&options));
+    well(swwae_options_set(options, "data", "shapes"));
+    well(swwae_options_set(options, "arch", ARCH));
+    well(swwae_options_set(options, "steps", "3"));
+    struct seen seen = unseen(NULL);
+    well(swwae_train(options, NULL, NULL));
+    well(swwae_train(options, watch, &seen));
+    assert_string_equal(seen.folder, "runs/shapes-2");
+    swwae_model *model;
+    well(swwae_model_load(&model, "runs/shapes-1"));
+    assert_string_equal(swwae_model_class_name(model, 0), "disc");
+    swwae_model_free(model);
+    swwae_options *back;
+    well(swwae_options_create(&back));
+    well(swwae_options_load(back, "runs/shapes-2/config.json"));
+    assert_string_equal(swwae_options_get(back, "out"), "runs/shapes-2");
+    assert_string_equal(swwae_options_get(options, "out"), "auto"); /* the caller's are const */
+    swwae_options_free(back);
+    swwae_options_free(options);
+    assert_int_equal(chdir(here), 0);
+}
+
+/* ---- Refusals --------------------------------------------------------------------------- */
+
+static void test_refusals(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "taken", "steps", "1", NULL));
+    says(train(&seen, "taken", "steps", "1", NULL), SWWAE_E_ARGUMENT,
+         "already holds a run (config.json); go on with it by --resume ");
+    says(train(&seen, "no", "arch", "(4)3c-4p", "lambda-nll", "1", NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-nll: \"1\" found, expected 0 because the architecture has no fully");
+    says(train(&seen, "no", "labels", "none", "lambda-nll", "0.5", NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-nll: \"0.5\" found, expected 0 because --labels none");
+    says(train(&seen, "no", "arch", "(4)3c-4p-5fc", NULL), SWWAE_E_DATA,
+         "the data has 10 classes but the architecture ends in 5fc");
+    says(train(&seen, "no", "lambda-m", "1,1", NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-m: 2 values found, expected 1 (the architecture has 2 stages)");
+    says(train(&seen, "no", "arch", "(2)3c-2p-(2)3c-2p-(2)3c-2p-10fc", "lambda-m", "1,1,1", NULL),
+         SWWAE_E_ARGUMENT,
+         "3 values found, expected 1 for all or 2, one for each inner boundary (the architecture "
+         "has 3 stages)");
+    says(train(&seen, "no", "labels", "15", NULL), SWWAE_E_DATA, "");
+    says(train(&seen, "no", "validation", "240", NULL), SWWAE_E_DATA, "");
+    says(train(&seen, "no", "labels", "50", "batch", "1", NULL), SWWAE_E_ARGUMENT,
+         "option --batch: 1 found, expected at least 2");
+    says(train(&seen, "no", "labels", "none", "lambda-rec", "0", "lambda-m", "0", NULL),
+         SWWAE_E_ARGUMENT, "every term of the loss is off");
+    says(train(&seen, "no", "data", "/nowhere/at/all", NULL), SWWAE_E_IO, "/nowhere/at/all");
+    struct stat about;
+    assert_int_equal(stat(temporary_path("no"), &about), -1); /* refused before anything is made */
+    says(swwae_train(NULL, NULL, NULL), SWWAE_E_ARGUMENT, "options is NULL");
+    says(swwae_resume(NULL, NULL, NULL, NULL), SWWAE_E_ARGUMENT, "run is NULL");
+    says(swwae_resume(temporary_path("none"), NULL, NULL, NULL), SWWAE_E_IO, "config.json");
+}
+
+static void test_defaults_that_fit(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL); /* no fc layer: unsupervised by itself; one pool: no m */
+    well(train(&seen, "pure", "arch", "(4)3c-4p", "epochs", "1", NULL));
+    assert_int_equal(seen.messages, 0);
+    size_t size;
+    char *config = file_of("pure", "config.json", &size);
+    assert_non_null(strstr(config, "\"lambda-nll\": 0,"));
+    assert_non_null(strstr(config, "\"lambda-m\": 0,"));
+    assert_non_null(strstr(config, "\"labels\": \"none\","));
+    free(config);
+    well(go_on(&seen, "pure")); /* the settled options are accepted again */
+    assert_non_null(strstr(seen.message, "complete"));
+
+    seen = unseen(NULL);
+    well(train(&seen, "useless", "arch", "(4)3c-4p-10fc", "lambda-m", "2", "steps", "1", NULL));
+    assert_int_equal(seen.messages, 1);
+    assert_string_equal(seen.message, "--lambda-m 2 has no effect: a one-pool net has no inner "
+                                      "boundary");
+}
+
+static void test_no_validation(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "blind", "validation", "0", "epochs", "2", NULL));
+    assert_int_equal(seen.messages, 1);
+    assert_non_null(strstr(seen.message, "there is no validation set"));
+    assert_true(seen.validations == 0 && seen.bests == 0);
+    assert_false(metrics_have("blind", "nan"));
+    assert_true(metrics_have("blind", ",,,")); /* no validation error, no validation rec */
+    swwae_model *last, *model;
+    well(swwae_model_load(&model, temporary_path("blind")));
+    well(swwae_model_load(&last, temporary_path("blind/checkpoint.safetensors")));
+    float image[1024] = {0.5f}, p[10], q[10];
+    well(swwae_model_predict(model, image, 1, p));
+    well(swwae_model_predict(last, image, 1, q));
+    assert_memory_equal(p, q, sizeof p);
+    swwae_model_free(model);
+    swwae_model_free(last);
+    seen = unseen("train"); /* stopped early: still a model */
+    assert_int_equal(train(&seen, "blind-stopped", "validation", "0", NULL), SWWAE_E_INTERRUPTED);
+    well(swwae_model_load(&model, temporary_path("blind-stopped")));
+    swwae_model_free(model);
+}
+
+static void test_diverging(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    swwae_status status =
+        train(&seen, "wild", "optimizer", "sgd", "lr", "1e30", "schedule", "constant", NULL);
+    says(status, SWWAE_E_NUMERIC, "step ");
+    assert_non_null(strstr(swwae_last_error(), "lower --lr"));
+    swwae_model *model; /* the last good state */
+    well(swwae_model_load(&model, temporary_path("wild/checkpoint.safetensors")));
+    swwae_model_free(model);
+    assert_false(metrics_have("wild", "nan"));
+}
+
+static void test_damaged_runs(void **state) {
+    (void)state;
+    struct seen seen = unseen("train");
+    assert_int_equal(train(&seen, "hurt", "labels", "50", NULL), SWWAE_E_INTERRUPTED);
+    size_t size, other;
+    char *checkpoint = file_of("hurt", "checkpoint.safetensors", &size);
+    char *labels = file_of("hurt", "labels.json", &other);
+
+    temporary_write("hurt/checkpoint.safetensors", checkpoint, size / 2);
+    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "checkpoint.safetensors");
+    temporary_write("hurt/checkpoint.safetensors", checkpoint, size);
+
+    temporary_write("hurt/labels.json", labels, other - 5);
+    says(go_on(&seen, "hurt"), SWWAE_E_DATA, "labels.json: does not list the images");
+    temporary_write("hurt/labels.json", labels, other);
+
+    seen = unseen(NULL);
+    well(train(&seen, "of-sgd", "labels", "50", "optimizer", "sgd", "steps", "1", NULL));
+    well(train(&seen, "of-arch", "arch", "(3)3c-4p-10fc", "labels", "50", "steps", "1", NULL));
+    size_t n;
+    char *foreign = file_of("of-sgd", "checkpoint.safetensors", &n);
+    temporary_write("hurt/checkpoint.safetensors", foreign, n);
+    free(foreign);
+    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "optimizer.v is missing, so it was written with");
+    foreign = file_of("of-arch", "checkpoint.safetensors", &n);
+    temporary_write("hurt/checkpoint.safetensors", foreign, n);
+    free(foreign);
+    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "another architecture or image size");
+    foreign = file_of("of-sgd", "model.safetensors", &n);
+    temporary_write("hurt/checkpoint.safetensors", foreign, n);
+    free(foreign);
+    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "is a model, expected a checkpoint");
+    temporary_write("hurt/checkpoint.safetensors", checkpoint, size);
+
+    temporary_write("hurt/metrics.csv", "epoch\n", 6);
+    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "metrics.csv: does not begin with the header");
+    unlink(temporary_path("hurt/metrics.csv"));
+    seen = unseen(NULL);
+    well(go_on(&seen, "hurt"));
+    says(swwae_resume(temporary_subfolder("nothing"), NULL, NULL, NULL), SWWAE_E_IO, "config.json");
+    free(checkpoint);
+    free(labels);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_modes),         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_defaults_that_fit),
+        cmocka_unit_test(test_no_validation), cmocka_unit_test(test_diverging),
+        cmocka_unit_test(test_damaged_runs),
+    };
+    return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
+}
