@@ -266,10 +266,10 @@ static void refuses_what_does_not_fit(void **state) {
     /* 2^34 inputs: the low 32 bits of the product are 0 */
     refuses("(4096)1c-2p-10fc", 1, 4096, 4096, SWWAE_E_ARGUMENT,
             "the first fully connected layer would have 17179869184 inputs (4096 maps of 2048 x "
-            "2048), expected at most 2147483647; pool more or use smaller images");
+            "2048), expected at most 268435456; pool more or use smaller images");
     refuses("(512)1c-2p-1fc", 1, 4096, 4096, SWWAE_E_ARGUMENT, /* 2^31: one too many */
             "the first fully connected layer would have 2147483648 inputs (512 maps of 2048 x "
-            "2048), expected at most 2147483647; pool more or use smaller images");
+            "2048), expected at most 268435456; pool more or use smaller images");
 }
 
 /* The largest legal layers: no size wraps. */

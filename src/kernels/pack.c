@@ -6,7 +6,7 @@
 static int smaller(int a, int b) { return a < b ? a : b; }
 
 size_t pack_conv_size(int out, int in, int kernel) {
-    return (size_t)pack_blocks(out) * LANES * (size_t)in * (size_t)(kernel * kernel);
+    return (size_t)pack_blocks(out) * LANES * (size_t)in * (size_t)kernel * (size_t)kernel;
 }
 
 void pack_conv(real *packed, const real *weight, int out, int in, int kernel, int lanes, int group,
@@ -30,7 +30,7 @@ void pack_conv(real *packed, const real *weight, int out, int in, int kernel, in
 }
 
 size_t pack_conv_few_size(int out, int in, int kernel) {
-    return (size_t)out * (size_t)pack_blocks(in) * LANES * (size_t)(kernel * kernel);
+    return (size_t)out * (size_t)pack_blocks(in) * LANES * (size_t)kernel * (size_t)kernel;
 }
 
 void pack_conv_few(real *packed, const real *weight, int out, int in, int kernel) {
@@ -48,11 +48,12 @@ void pack_conv_few(real *packed, const real *weight, int out, int in, int kernel
 }
 
 size_t pack_outer_size(int v_channels, int s_channels, int kernel) {
-    return (size_t)pack_blocks(v_channels) * LANES * (size_t)s_channels * (size_t)(kernel * kernel);
+    return (size_t)pack_blocks(v_channels) * LANES * (size_t)s_channels * (size_t)kernel *
+           (size_t)kernel;
 }
 
 void pack_outer_read(real *gradient, const real *sum, int out, int in, int kernel, bool mirrored) {
-    const size_t taps = (size_t)(kernel * kernel);
+    const size_t taps = (size_t)kernel * (size_t)kernel;
     const size_t s_channels = (size_t)(mirrored ? out : in);
     for (size_t o = 0; o < (size_t)out; o++)
         for (size_t i = 0; i < (size_t)in; i++) {

@@ -10,6 +10,8 @@
 
 #include "base/rng.h"
 
+#define FC_INPUTS (1 << 28) /* a gigabyte of weights a unit; an int still holds them padded */
+
 /* Appends one view. False: the size does not fit. */
 static bool add_view(struct network *network, const char *layer, const char *tensor,
                      const size_t *shape, int rank, int fan_in) {
@@ -85,11 +87,11 @@ static swwae_status measure(struct network *network) {
     }
     network->fcs = notation->fcs;
     int64_t in = (int64_t)channels * height * width; /* at most 4096 * 2048 * 2048 */
-    if (network->fcs && in > INT_MAX)
+    if (network->fcs && in > FC_INPUTS)
         return status_set(SWWAE_E_ARGUMENT,
                           "the first fully connected layer would have %lld inputs (%d maps of %d x "
                           "%d), expected at most %d; pool more or use smaller images",
-                          (long long)in, channels, height, width, INT_MAX);
+                          (long long)in, channels, height, width, FC_INPUTS);
     for (int j = 0; j < network->fcs; j++) {
         network->fc[j] = (struct fc_layer){.in = (int)in, .out = notation->units[j]};
         in = network->classes = notation->units[j];

@@ -19,15 +19,16 @@ struct stage {
     int convs;
     struct conv_layer encoder[NOTATION_CONVS], decoder[NOTATION_CONVS];
     int pool;
-    int maps;                         /* channels at the pool */
-    int height, width;                /* before the pool */
-    int pooled_height, pooled_width;  /* ceil(height / pool), ceil(width / pool) */
+    int maps;                        /* channels at the pool */
+    int height, width;               /* before the pool */
+    int pooled_height, pooled_width; /* ceil(height / pool), ceil(width / pool) */
 };
 
 struct fc_layer {
     int in, out;
-    size_t weight; /* (out, in); the first layer's inputs are (channel, row, column) of the top what */
-    size_t bias;   /* (out) */
+    size_t
+        weight; /* (out, in); the first layer's inputs are (channel, row, column) of the top what */
+    size_t bias; /* (out) */
 };
 
 /* One named tensor inside the flat parameters. Names: encoder.S.C.weight, classifier.J.bias,
@@ -47,10 +48,10 @@ struct network {
     struct stage stage[NOTATION_STAGES];
     int fcs;
     struct fc_layer fc[NOTATION_FCS];
-    int classes;         /* units of the last fc layer; 0 without */
-    size_t parameters;   /* values in the flat array */
+    int classes;       /* units of the last fc layer; 0 without */
+    size_t parameters; /* values in the flat array */
     size_t view_count;
-    struct view *view;   /* (view_count), in order of offset, contiguous; malloc'ed */
+    struct view *view; /* (view_count), in order of offset, contiguous; malloc'ed */
 };
 
 /* channels 1..1024, height, width 1..4096; sizes overflow-checked (SWWAE_E_ARGUMENT). */

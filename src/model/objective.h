@@ -16,11 +16,11 @@ enum reduction {
 enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
 
 struct objective {
-    double nll;                   /* weight of the softmax cross-entropy over labelled images */
-    double rec;                   /* weight of image against reconstruction */
-    double m[NOTATION_STAGES];    /* weight at boundary s: encoder's pooled map of stage s against
-                                     the decoder's map about to be unpooled there; s = 0 ..
-                                     stages-2 (at the top both are one tensor) */
+    double nll;                /* weight of the softmax cross-entropy over labelled images */
+    double rec;                /* weight of image against reconstruction */
+    double m[NOTATION_STAGES]; /* weight at boundary s: encoder's pooled map of stage s against
+                                  the decoder's map about to be unpooled there; s = 0 ..
+                                  stages-2 (at the top both are one tensor) */
     enum reduction reduction;
     enum output output;
 };

@@ -367,7 +367,7 @@ static swwae_status train(struct run *run) {
         else if (report_due(&run->reporter))
             tell(run, false, false);
     }
-    if (run->reporter.stop) status = interrupted(run);
+    if (run->reporter.stop && run->state.step < run->steps) status = interrupted(run);
 fail:
     return status;
 }
