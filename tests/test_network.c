@@ -277,10 +277,10 @@ static void holds_the_largest_sizes(void **state) {
     (void)state;
     struct network n = build("(4096)1c-2p", 1024, 4096, 4096); /* no fc layer, so no limit */
     network_clear(&n);
-    n = build("(511)1c-2p-65536fc-65536fc", 1, 4096, 4096);
-    assert_int_equal(n.fc[0].in, 511 * 2048 * 2048);
-    /* 2 x 511 up, 2143289344 x 65536 + 65536^2 + 2 x 65536, 511 + 1 down */
-    assert_true(n.parameters == 1022u + 140462610448384u + 4295098368u + 512u);
+    n = build("(64)1c-2p-65536fc-65536fc", 1, 4096, 4096);
+    assert_int_equal(n.fc[0].in, 64 * 2048 * 2048);
+    /* 2 x 64 up, 2^28 x 65536 + 65536^2 + 2 x 65536, 64 + 1 down */
+    assert_true(n.parameters == 128u + 17592186044416u + 4295098368u + 65u);
     network_clear(&n);
 }
 

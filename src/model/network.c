@@ -2,7 +2,6 @@
  * network.h. */
 #include "model/network.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
