@@ -24,8 +24,8 @@ endef
 build:
 	@tools/packages build
 	$(call configure,$(BUILD),-DSWWAE_TESTS=OFF -DSWWAE_BENCH=OFF)
-	@cmake --build $(BUILD) -j $(JOBS) | grep -vE '^\[|Built target' || true
-	@test -x $(BUILD)/swwae && echo "built $(BUILD)/swwae"
+	cmake --build $(BUILD) -j $(JOBS)
+	@echo "built $(BUILD)/swwae"
 
 demo: build
 	@tools/packages data
