@@ -144,6 +144,7 @@ static void print_model(const json_t *model) {
     print_value("data", json_object_get(model, "data"));
     print_value("values", json_object_get(model, "normalisation"));
     print_value("output", json_object_get(model, "output"));
+    print_value("unpool", json_object_get(model, "unpool"));
     print_value("steps", json_object_get(model, "step"));
     if (json_array_size(classes))
         printf("%-*s%zu: %s\n", LABEL, "classes", json_array_size(classes),

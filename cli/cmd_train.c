@@ -32,7 +32,7 @@ static const struct group {
     const char *names[10];
 } groups[] = {
     {"Data", {"data", "pad", "labels", "validation"}},
-    {"Model", {"arch", "output"}},
+    {"Model", {"arch", "unpool", "output"}},
     {"Objective", {"lambda-nll", "lambda-rec", "lambda-m", "reduction"}},
     {"Training",
      {"epochs", "steps", "batch", "labelled-share", "optimizer", "lr", "momentum", "weight-decay"}},

@@ -315,7 +315,15 @@ static void test_pool(void **state) {
             reference.unpool(&up[1].map, &what[1].map, where[1], gate, k, n);
             assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
         }
-        reference.upsample(&up[0].map, &what[0].map, k, n);
+        tested.upsample(&up[0].map, &what[0].map, k, n);
+        reference.upsample(&up[1].map, &what[0].map, k, n);
+        assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
+        tested.sum_windows(&what[0].map, &y.map, k, n);
+        reference.sum_windows(&what[1].map, &y.map, k, n);
+        const double terms = (double)k * k; /* of at most 1 each */
+        for (size_t j = 0; j < what[0].size; j++)
+            assert_true(fabs((double)what[0].memory[j] - (double)what[1].memory[j]) <=
+                        terms * terms * 0x1p-24);
         /* <unpool(p, s), y> = <p, gather(y, s)> */
         fill(&what[0], n);
         tested.unpool(&up[0].map, &what[0].map, where[0], NULL, k, n);

@@ -49,7 +49,7 @@ static void test_defaults(void **state) {
         assert_true(info->argument && strlen(info->help) > 4);
         assert_false(options_given(options, info->name));
     }
-    assert_int_equal(count, 24);
+    assert_int_equal(count, 25);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);

@@ -113,6 +113,16 @@ static void classifier_back(const struct pass *p, const struct target *t, struct
     }
 }
 
+/* to = gradient of stage s's unpooling, from g_unpooled. */
+static void unpool_back(const struct pass *p, struct map *to, int s) {
+    uint8_t *const *where = pass_where(p);
+    const int pool = p->plan->network->stage[s].pool;
+    if (where)
+        p->kernels->gather(to, &p->w->g_unpooled[s], where[s], pool, p->images);
+    else
+        p->kernels->sum_windows(to, &p->w->g_unpooled[s], pool, p->images);
+}
+
 /* From the reconstruction up to the top what, whose gradient is added to g_what[top]. */
 static void decoder_back(const struct pass *p, const struct target *t, struct term_sums *sums) {
     struct workspace *w = p->w;
@@ -134,8 +144,7 @@ static void decoder_back(const struct pass *p, const struct target *t, struct te
                 distance_back(p, &w->g_pair[b], decoded, &w->what[b], objective->m[b], t->batch,
                               &sums->m[b]);
             if (s > p->plan->decoder_bottom) {
-                p->kernels->gather(d, &w->g_unpooled[b], w->where[b], network->stage[b].pool,
-                                   p->images);
+                unpool_back(p, d, b);
                 if (objective->m[b] > 0)
                     p->kernels->add(d, &w->g_pair[b], decoded, p->images);
                 else
@@ -156,8 +165,7 @@ static void decoder_back(const struct pass *p, const struct target *t, struct te
     }
     struct map *g_top = &w->g_what[top], *from_decoder = &w->g_pair[top];
     if (!p->plan->classifier) from_decoder = g_top;
-    p->kernels->gather(from_decoder, &w->g_unpooled[top], w->where[top], network->stage[top].pool,
-                       p->images);
+    unpool_back(p, from_decoder, top);
     if (p->plan->classifier) p->kernels->add(g_top, from_decoder, NULL, p->images);
 }
 

@@ -38,8 +38,7 @@ swwae_status engine_create(struct engine **engine, const struct network *network
     if (options->objective) TRY(objective_check(options->objective, network));
     CHECK(kernels_get(&e->kernels, (enum cpu_isa)options->isa), SWWAE_E_ARGUMENT,
           "this machine or build has no %s kernels", cpu_isa_name((enum cpu_isa)options->isa));
-    plan_build(&e->plan, network, options->objective);
-    if (!options->objective) e->plan.objective.output = options->output;
+    plan_build(&e->plan, network, options);
     e->workers = options->threads < 1               ? 1
                  : options->threads > ENGINE_SHARES ? ENGINE_SHARES
                                                     : options->threads;
@@ -147,7 +146,7 @@ static void step_share(void *context, int j, int worker) {
         pass_load(&pass, job->images + (size_t)i * pixels);
         pass_encode(&pass);
         if (e->plan.classifier) pass_classify(&pass);
-        pass_decode(&pass, pass.w->where, e->plan.decoder_bottom);
+        pass_decode(&pass, pass_where(&pass), e->plan.decoder_bottom);
         pass_back(&pass, &target, &share->terms);
     }
 }
@@ -269,7 +268,8 @@ static void forward_share(void *context, int j, int worker) {
     const int end = share_first(j + 1, job->n);
     for (int i = share_first(j, job->n); i < end; i += pass.images) {
         pass.images = end - i < e->plan.group ? end - i : e->plan.group;
-        const bool other = forward->reconstruction && forward->where == SWWAE_WHERE_OTHER;
+        const bool other = forward->reconstruction && forward->where == SWWAE_WHERE_OTHER &&
+                           e->plan.objective.unpooling == UNPOOL_SWITCHES;
         if (other) encode_others(&pass, job, i, pixels);
         pass_load(&pass, job->images + (size_t)i * pixels);
         pass_encode(&pass);
@@ -282,9 +282,9 @@ static void forward_share(void *context, int j, int worker) {
                        (size_t)network->classes * sizeof(real));
         }
         if (!forward->reconstruction) continue;
-        uint8_t *const *where = other                                ? w->where_other
-                                : forward->where == SWWAE_WHERE_NONE ? NULL
-                                                                     : w->where;
+        uint8_t *const *where = pass_where(&pass);
+        if (other) where = w->where_other;
+        if (forward->where == SWWAE_WHERE_NONE) where = NULL;
         pass_decode(&pass, where, 0);
         unload(forward->reconstruction + (size_t)i * pixels, &w->decoded[0][0], pass.images);
     }

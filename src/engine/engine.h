@@ -22,11 +22,12 @@ struct losses {
     size_t wrong;    /* of these, classified wrongly */
 };
 
-/* objective NULL: forward passes only (no gradient memory). output is then `output`.
- * threads >= 1; more than ENGINE_SHARES are not used. isa: which kernels. */
+/* objective NULL: forward passes only (no gradient memory); output and unpooling are then those
+ * below. threads >= 1; more than ENGINE_SHARES are not used. isa: which kernels. */
 struct engine_options {
     const struct objective *objective; /* may be NULL; copied */
     enum output output;                /* used when objective is NULL */
+    enum unpooling unpooling;          /* used when objective is NULL */
     int threads;
     int isa; /* enum cpu_isa */
 };

@@ -63,6 +63,14 @@ static void sigmoid(const struct map *x, int images) {
             }
 }
 
+uint8_t *const *pass_where(const struct pass *p) {
+    switch (p->plan->objective.unpooling) {
+    case UNPOOL_UPSAMPLE: return NULL;
+    case UNPOOL_FIXED: return p->w->where_first;
+    default: return p->w->where;
+    }
+}
+
 void pass_decode(const struct pass *p, uint8_t *const *where, int bottom) {
     struct workspace *w = p->w;
     const struct network *network = p->plan->network;

@@ -33,6 +33,9 @@ void pass_load(const struct pass *pass, const real *images);
 void pass_encode(const struct pass *pass);
 /* The fc layers on the top what; logits are left in w->fc[last]. */
 void pass_classify(const struct pass *pass);
+/* Where the plan's decoder unpools, stage by stage: the group's switches, the first cells, or NULL
+ * for every cell. */
+uint8_t *const *pass_where(const struct pass *pass);
 /* The decoder from the top what down to stage `bottom`, with the switches `where`, or copied to
  * every cell when where is NULL. */
 void pass_decode(const struct pass *pass, uint8_t *const *where, int bottom);

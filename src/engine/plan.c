@@ -53,11 +53,14 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes) {
 }
 
 void plan_build(struct plan *plan, const struct network *network,
-                const struct objective *objective) {
+                const struct engine_options *options) {
+    const struct objective *objective = options->objective;
     memset(plan, 0, sizeof *plan);
     plan->network = network;
     plan->training = objective != NULL;
     plan->decoder_bottom = network->stages;
+    plan->objective =
+        (struct objective){.output = options->output, .unpooling = options->unpooling};
     if (objective) {
         plan->objective = *objective;
         plan->decoder_bottom = objective_decoder_bottom(objective, network);
@@ -147,6 +150,15 @@ static void book_forward(struct workspace *w, struct arena *arena, const struct 
     }
 }
 
+/* One block of zeros, as large as the largest stage's switches, serves every stage. */
+static void book_first(struct workspace *w, struct arena *arena, const struct plan *plan) {
+    size_t most = 0;
+    for (int s = 0; s < plan->network->stages; s++)
+        if (plan_switches(plan, s) > most) most = plan_switches(plan, s);
+    w->where_first[0] = arena_take(arena, most, (size_t)plan->group);
+    for (int s = 1; s < plan->network->stages; s++) w->where_first[s] = w->where_first[0];
+}
+
 static void book_backward(struct workspace *w, struct arena *arena, const struct plan *plan) {
     const struct network *n = plan->network;
     for (int s = 0; s < n->stages; s++) {
@@ -176,5 +188,6 @@ static void book_backward(struct workspace *w, struct arena *arena, const struct
 void plan_book(struct workspace *workspace, struct arena *arena, const struct plan *plan) {
     memset(workspace, 0, sizeof *workspace);
     book_forward(workspace, arena, plan);
+    if (plan->objective.unpooling == UNPOOL_FIXED) book_first(workspace, arena, plan);
     if (plan->training) book_backward(workspace, arena, plan);
 }

@@ -45,6 +45,7 @@ struct workspace {
     struct map what[NOTATION_STAGES];
     uint8_t *where[NOTATION_STAGES];
     uint8_t *where_other[NOTATION_STAGES]; /* another image's; forward only */
+    uint8_t *where_first[NOTATION_STAGES]; /* all zero, one memory for all; UNPOOL_FIXED only */
     struct map unpooled[NOTATION_STAGES];
     struct map decoded[NOTATION_STAGES][NOTATION_CONVS]; /* [s][c]: output of decoder[c] */
     real *fc[NOTATION_FCS];                              /* (group, units padded) */
@@ -57,9 +58,9 @@ struct workspace {
     real *g_fc[NOTATION_FCS];
 };
 
-/* Lays out a network for kernels; objective NULL: forward only. */
+/* Lays out a network for kernels, and chooses the group. */
 void plan_build(struct plan *plan, const struct network *network,
-                const struct objective *objective);
+                const struct engine_options *options);
 
 /* Books one worker's maps; called once to measure and once to place. */
 void plan_book(struct workspace *workspace, struct arena *arena, const struct plan *plan);

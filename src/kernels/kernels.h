@@ -69,6 +69,9 @@ struct kernels {
     /* x = its window's value in every cell (the paper's "upsampling", section 4.1). */
     void (*upsample)(struct map *x, const struct map *what, int pool, int images);
 
+    /* what(c, w) = sum of x over the window: the gradient of upsample. */
+    void (*sum_windows)(struct map *what, const struct map *x, int pool, int images);
+
     /* y(n, out) = bias + x(n, in) w; weight (in, out padded to lanes) row-major, y (n, padded). */
     void (*linear)(real *y, const real *x, const real *weight, const real *bias, int in, int out,
                    int n, bool relu);

@@ -73,8 +73,44 @@ static void gather(struct map *what, const struct map *x, const uint8_t *where, 
             }
 }
 
+static void upsample(struct map *x, const struct map *what, int pool, int images) {
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < map_blocks(what); b++)
+            for (int i = 0; i < x->height; i++) {
+                const float *from =
+                    what->data + n * what->image + b * what->block + i / pool * what->row;
+                float *to = x->data + n * x->image + b * x->block + i * x->row;
+                for (int j = 0; j < x->width; j += pool, from += LANES) {
+                    const v16 value = v_load(from);
+                    const int end = smaller(j + pool, x->width);
+                    for (int k = j; k < end; k++, to += LANES) v_store(to, value);
+                }
+            }
+}
+
+static void sum_windows(struct map *what, const struct map *x, int pool, int images) {
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < map_blocks(what); b++)
+            for (int i = 0; i < what->height; i++) {
+                const int rows = smaller(pool, x->height - i * pool);
+                float *to = what->data + n * what->image + b * what->block + i * what->row;
+                for (int j = 0; j < what->width; j++, to += LANES) {
+                    const int columns = smaller(pool, x->width - j * pool);
+                    const float *from = x->data + n * x->image + b * x->block + i * pool * x->row +
+                                        (ptrdiff_t)j * pool * LANES;
+                    v16 sum = v_zero();
+                    for (int r = 0; r < rows; r++)
+                        for (int q = 0; q < columns; q++)
+                            sum = v_add(sum, v_load(from + r * x->row + q * LANES));
+                    v_store(to, sum);
+                }
+            }
+}
+
 void ISA(pool_install)(struct kernels *table) {
     table->pool = pool;
     table->unpool = unpool;
     table->gather = gather;
+    table->upsample = upsample;
+    table->sum_windows = sum_windows;
 }

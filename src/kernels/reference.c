@@ -162,6 +162,19 @@ static void upsample(struct map *x, const struct map *what, int pool, int images
                     *map_at(x, n, c, i, j) = *map_at(what, n, c, i / pool, j / pool);
 }
 
+static void sum_windows(struct map *what, const struct map *x, int pool, int images) {
+    for (int n = 0; n < images; n++)
+        for (int c = 0; c < what->channels; c++)
+            for (int i = 0; i < what->height; i++)
+                for (int j = 0; j < what->width; j++) {
+                    double sum = 0;
+                    for (int a = i * pool; a < smaller((i + 1) * pool, x->height); a++)
+                        for (int b = j * pool; b < smaller((j + 1) * pool, x->width); b++)
+                            sum += *map_at(x, n, c, a, b);
+                    *map_at(what, n, c, i, j) = (real)sum;
+                }
+}
+
 static void linear(real *y, const real *x, const real *weight, const real *bias, int in, int out,
                    int n, bool relu) {
     const int width = pack_blocks(out) * LANES;
@@ -253,6 +266,7 @@ void kernels_reference(struct kernels *table) {
         .unpool = unpool,
         .gather = gather,
         .upsample = upsample,
+        .sum_windows = sum_windows,
         .linear = linear,
         .linear_back = linear_back,
         .linear_outer = linear_outer,

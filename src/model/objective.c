@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+const char *const reduction_names[3] = {"mean", "sum", "norm"};
+const char *const output_names[2] = {"linear", "sigmoid"};
+const char *const unpooling_names[3] = {"switches", "upsample", "fixed"};
+
 static bool allowed(double weight) { return isfinite(weight) && weight >= 0; }
 
 swwae_status objective_check(const struct objective *objective, const struct network *network) {

@@ -15,6 +15,16 @@ enum reduction {
 
 enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
 
+/* Where the decoder puts each value inside its window. */
+enum unpooling {
+    UNPOOL_SWITCHES = 0, /* at the encoder's switch (paper section 3) */
+    UNPOOL_UPSAMPLE,     /* in every cell (the ablation of section 4.1) */
+    UNPOOL_FIXED         /* always in the first cell (Zhang, Lee, Lee 2016) */
+};
+
+/* Their names in options and files, in the order of the enums. */
+extern const char *const reduction_names[3], *const output_names[2], *const unpooling_names[3];
+
 struct objective {
     double nll;                /* weight of the softmax cross-entropy over labelled images */
     double rec;                /* weight of image against reconstruction */
@@ -23,6 +33,7 @@ struct objective {
                                   stages-2 (at the top both are one tensor) */
     enum reduction reduction;
     enum output output;
+    enum unpooling unpooling;
 };
 
 /* Fails (SWWAE_E_ARGUMENT) when a weight is negative or not finite, when no term is on, or when

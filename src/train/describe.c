@@ -89,18 +89,17 @@ static json_t *class_names_json(const struct swwae_model *model) {
 }
 
 swwae_status model_describe(const struct swwae_model *model, char **json) {
-    static const char *const outputs[] = {"linear", "sigmoid"};
-    static const char *const reductions[] = {"mean", "sum", "norm"};
     swwae_status status = SWWAE_OK;
     const struct network *n = &model->network;
     char arch[NOTATION_TEXT], *text = NULL;
     notation_print(arch, &n->notation);
     json_int_t bytes = (json_int_t)sizeof(float) * (json_int_t)n->parameters;
     json_t *root =
-        json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:i, s:o, s:s, s:I, s:s}",
+        json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:I, s:s}",
                   "architecture", arch, "image", "channels", n->channels, "height", n->height,
                   "width", n->width, "pad", model->pad, "normalisation", MODEL_NORMALISATION,
-                  "output", outputs[model->output], "reduction", reductions[model->reduction],
+                  "output", output_names[model->output], "unpool",
+                  unpooling_names[model->unpooling], "reduction", reduction_names[model->reduction],
                   "classes", n->classes, "class_names", class_names_json(model), "data",
                   model->data, "step", (json_int_t)model->step, "library", swwae_version());
     json_t *more = json_pack(

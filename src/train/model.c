@@ -49,6 +49,7 @@ swwae_status model_engine(struct swwae_model *model) {
     if (model->engine) return SWWAE_OK;
     const char *complaint;
     struct engine_options options = {.output = model->output,
+                                     .unpooling = model->unpooling,
                                      .threads = model_threads(model),
                                      .isa = (int)cpu_choose(&complaint)};
     return engine_create(&model->engine, &model->network, &options);

@@ -12,6 +12,7 @@ struct swwae_model {
     struct network network;
     float *parameters;        /* (network.parameters) */
     int pad;                  /* side the training images were padded to; 0: not padded */
+    enum unpooling unpooling; /* of the decoder */
     enum output output;       /* of the decoder */
     enum reduction reduction; /* what it was trained with */
     char (*class_names)[64];  /* (network.classes); never NULL where there are classes */

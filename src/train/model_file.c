@@ -12,9 +12,6 @@
 
 #define METADATA_LIMIT 32
 
-static const char *const outputs[] = {"linear", "sigmoid"};
-static const char *const reductions[] = {"mean", "sum", "norm"};
-
 /* ---- Writing ---------------------------------------------------------------------------- */
 
 static char *class_names_json(const struct swwae_model *model) {
@@ -61,8 +58,9 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     PAIR("width", number[2]);
     PAIR("pad", number[3]);
     PAIR("normalisation", MODEL_NORMALISATION);
-    PAIR("output", outputs[model->output]);
-    PAIR("reduction", reductions[model->reduction]);
+    PAIR("output", output_names[model->output]);
+    PAIR("reduction", reduction_names[model->reduction]);
+    PAIR("unpool", unpooling_names[model->unpooling]);
     PAIR("class_names", names);
     PAIR("data", model->data);
     PAIR("step", number[4]);
@@ -237,7 +235,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     struct swwae_model *made = NULL;
     const char *arch, *data, *normalisation = MODEL_NORMALISATION;
     int64_t channels = 0, height = 0, width = 0, pad = 0, step = 0;
-    int output = 0, reduction = 0, scaling = 0;
+    int output = 0, reduction = 0, unpooling = 0, scaling = 0;
     TRY(check_format(file, path));
     TRY(need(&arch, file, path, "architecture"));
     TRY(need_whole(&channels, file, path, "channels", 1, 1024));
@@ -245,8 +243,9 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(need_whole(&width, file, path, "width", 1, 4096));
     TRY(need_whole(&pad, file, path, "pad", 0, 4096));
     TRY(need_whole(&step, file, path, "step", 0, INT64_MAX));
-    TRY(need_word(&output, file, path, "output", outputs, 2));
-    TRY(need_word(&reduction, file, path, "reduction", reductions, 3));
+    TRY(need_word(&output, file, path, "output", output_names, 2));
+    TRY(need_word(&reduction, file, path, "reduction", reduction_names, 3));
+    TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 3));
     TRY(need_word(&scaling, file, path, "normalisation", &normalisation, 1));
     TRY(need(&data, file, path, "data"));
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */
@@ -261,6 +260,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     made->step = (uint64_t)step;
     made->output = (enum output)output;
     made->reduction = (enum reduction)reduction;
+    made->unpooling = (enum unpooling)unpooling;
     snprintf(made->data, sizeof made->data, "%.63s", data);
     TRY(take_class_names(made, file, path));
     TRY(take_options(made, file, path));

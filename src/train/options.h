@@ -23,6 +23,7 @@ struct settings {
     double lambda_m[NOTATION_STAGES]; /* --lambda-m X[,X...]  1; one for all boundaries or each */
     int lambda_m_count;               /* values of lambda_m given: 1..NOTATION_STAGES */
     enum reduction reduction;         /* --reduction mean|sum|norm  mean */
+    enum unpooling unpooling;         /* --unpool switches|upsample|fixed  switches */
     enum output output;               /* --output linear|sigmoid    linear */
     double epochs;                    /* --epochs X             10 */
     long steps;                       /* --steps N              0: as epochs say; else instead */

@@ -84,6 +84,7 @@ static swwae_status make_model(struct run *run) {
     network_initialise(model->parameters, &model->network, run->settings->seed);
     model->pad = d->pad;
     model->output = run->settings->output;
+    model->unpooling = run->settings->unpooling;
     model->reduction = run->settings->reduction;
     model->threads = run->settings->threads;
     memcpy(model->data, d->name, sizeof model->data);
@@ -97,6 +98,7 @@ static swwae_status make_engine(struct run *run) {
     const char *complaint;
     struct engine_options options = {.objective = &run->objective,
                                      .output = run->settings->output,
+                                     .unpooling = run->settings->unpooling,
                                      .threads = run->threads,
                                      .isa = (int)cpu_choose(&complaint)};
     if (complaint) report_message(&run->reporter, "%s", complaint);
