@@ -12,6 +12,7 @@ enum outcome command_train(int argc, char **argv);
 enum outcome command_eval(int argc, char **argv);
 enum outcome command_predict(int argc, char **argv);
 enum outcome command_reconstruct(int argc, char **argv);
+enum outcome command_encode(int argc, char **argv);
 enum outcome command_info(int argc, char **argv);
 
 /* Loads the model or run and sets its threads from --threads, where the command has it. False

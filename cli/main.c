@@ -14,6 +14,7 @@ static const struct command {
     {"eval", "measure a model: error, reconstruction, confusion matrix", command_eval},
     {"predict", "classify image files", command_predict},
     {"reconstruct", "draw images above what the decoder makes of them", command_reconstruct},
+    {"encode", "write what and where of a data set as NumPy files", command_encode},
     {"info", "describe a model, a run or a data set", command_info},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -121,6 +121,20 @@ SWWAE_API swwae_status swwae_model_predict(swwae_model *model, const float *imag
 SWWAE_API swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, size_t n,
                                                swwae_where where, float *reconstructions);
 
+/* Number of stages (pools) of the model, numbered from the image. */
+SWWAE_API int swwae_model_stages(const swwae_model *model);
+
+/* Shape of the what, and of the where, that stage leaves for one image; any output pointer may be
+ * NULL. SWWAE_E_ARGUMENT when stage is not 0..stages-1. */
+SWWAE_API swwae_status swwae_model_code_size(const swwae_model *model, int stage, int *channels,
+                                             int *height, int *width);
+
+/* What and where of a stage (paper section 3), both (n, channels, height, width) as
+ * swwae_model_code_size says; either may be NULL. where counts cells inside its window, row by
+ * row: 0..pool * pool - 1. */
+SWWAE_API swwae_status swwae_model_encode(swwae_model *model, const float *images, size_t n,
+                                          int stage, float *what, uint8_t *where);
+
 /* ---- 3. Data --------------------------------------------------------------------------- */
 
 typedef struct swwae_dataset swwae_dataset;
@@ -178,7 +192,7 @@ typedef struct swwae_evaluation {
 /* Progress of a long call; return non-zero to stop (the call then returns
  * SWWAE_E_INTERRUPTED). user is passed through. */
 typedef struct swwae_progress {
-    const char *what;         /* "train", "validate", "evaluate", "message" */
+    const char *what;         /* "train", "validate", "evaluate", "encode", "message" */
     const char *message;      /* a sentence for the user when what is "message", else NULL */
     uint64_t step, steps;     /* done, of */
     double epoch, epochs;     /* the same in epochs; 0 outside training */
@@ -198,6 +212,12 @@ SWWAE_API swwae_status swwae_evaluate(swwae_model *model, const swwae_dataset *d
                                       swwae_progress_fn progress, void *user,
                                       swwae_evaluation *evaluation);
 SWWAE_API void swwae_evaluation_clear(swwae_evaluation *evaluation);
+
+/* Writes the codes of a data set as NumPy files: PREFIX-what.npy (float32) and PREFIX-where.npy
+ * (uint8), shaped (images, channels, height, width), and PREFIX-labels.npy (int32, -1: none).
+ * progress may be NULL. */
+SWWAE_API swwae_status swwae_encode(swwae_model *model, const swwae_dataset *dataset, int stage,
+                                    const char *prefix, swwae_progress_fn progress, void *user);
 
 /* Writes n images (values clipped to 0..1; 1 or 3 channels) as one PNG, row by row in a grid of
  * `columns`, each enlarged `zoom` times (1..16). */

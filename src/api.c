@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "train/encode.h"
 #include "train/evaluate.h"
 #include "train/model.h"
 #include "train/model_file.h"
@@ -124,6 +125,54 @@ swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, si
           SWWAE_E_ARGUMENT, "swwae_model_reconstruct: where is %d, expected own, none or other",
           (int)where);
     TRY(model_reconstruct(model, images, n, where, reconstructions));
+fail:
+    return status;
+}
+
+static swwae_status check_stage(const swwae_model *model, int stage, const char *function) {
+    const int stages = model->network.stages;
+    if (stage >= 0 && stage < stages) return SWWAE_OK;
+    return status_set(SWWAE_E_ARGUMENT,
+                      "%s: stage %d found, expected 0 to %d (the model has %d stages)", function,
+                      stage, stages - 1, stages);
+}
+
+int swwae_model_stages(const swwae_model *model) { return model ? model->network.stages : 0; }
+
+swwae_status swwae_model_code_size(const swwae_model *model, int stage, int *channels, int *height,
+                                   int *width) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    TRY(check_stage(model, stage, __func__));
+    const struct stage *s = &model->network.stage[stage];
+    if (channels) *channels = s->maps;
+    if (height) *height = s->pooled_height;
+    if (width) *width = s->pooled_width;
+fail:
+    return status;
+}
+
+swwae_status swwae_model_encode(swwae_model *model, const float *images, size_t n, int stage,
+                                float *what, uint8_t *where) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(images);
+    TRY(check_stage(model, stage, __func__));
+    CHECK(n > 0, SWWAE_E_ARGUMENT, "%s: 0 images found, expected at least 1", __func__);
+    TRY(encode_images(model, images, n, stage, what, where));
+fail:
+    return status;
+}
+
+swwae_status swwae_encode(swwae_model *model, const swwae_dataset *dataset, int stage,
+                          const char *prefix, swwae_progress_fn progress, void *user) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(dataset);
+    NEED(prefix);
+    TRY(check_stage(model, stage, __func__));
+    struct reporter reporter = report_begin(progress, user);
+    TRY(encode_dataset(model, dataset, stage, prefix, &reporter));
 fail:
     return status;
 }

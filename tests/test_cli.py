@@ -6,10 +6,12 @@ Standard library only. Prints one line a check and `N passed, N failed`; exits 1
 Everything happens in a temporary folder, without any data file.
 """
 
+import ast
 import csv
 import fcntl
 import io
 import json
+import math
 import os
 import pty
 import re
@@ -128,7 +130,7 @@ def test_help():
     top = run("--help")
     check("--help", top.returncode == 0 and not top.stderr and run("help").stdout == top.stdout
           and run("-h").stdout == top.stdout, told(top))
-    for command in "train eval predict reconstruct info".split():
+    for command in "train eval predict reconstruct encode info".split():
         result = run(command, "--help")
         good = (result.returncode == 0 and not result.stderr
                 and result.stdout.startswith(f"usage: swwae {command}")
@@ -400,6 +402,44 @@ def test_reconstruct():
           and not result.stdout and "no/where.png" in result.stderr, told(result))
 
 
+def npy(path):
+    """Type, shape and elements of a .npy file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    size = struct.unpack("<H", data[8:10])[0]
+    header = ast.literal_eval(data[10:10 + size].decode())
+    check(f"{path}: header", data[:8] == b"\x93NUMPY\x01\x00" and (10 + size) % 64 == 0
+          and not header["fortran_order"], repr(data[:10 + size]))
+    code = {"<f4": "f", "|u1": "B", "<i4": "i"}[header["descr"]]
+    count = (len(data) - 10 - size) // struct.calcsize(code)
+    return code, header["shape"], struct.unpack(f"<{count}{code}", data[10 + size:])
+
+
+def test_encode():
+    result = run("encode", "run one", "--stage", "0", "--out", "codes")
+    check("encode", result.returncode == 0, told(result))
+    if result.returncode:
+        return
+    description = json.loads(run("info", "run one", "--json").stdout)
+    pool = next(layer for layer in description["layers"] if layer["kind"] == "pool")
+    shape = (2000, *pool["output"])
+    code, found, what = npy("codes-what.npy")
+    check("encode: what", code == "f" and found == shape and len(what) == math.prod(shape)
+          and min(what) >= 0 and max(what) > 0, f"{code} {found}")
+    code, found, where = npy("codes-where.npy")
+    check("encode: where stays in its window", code == "B" and found == shape
+          and set(where) == {0, 1, 2, 3}, f"{code} {found} {sorted(set(where))}")
+    check("encode: nothing found, first cell",
+          all(w == 0 for v, w in zip(what, where) if v == 0))
+    code, found, labels = npy("codes-labels.npy")
+    check("encode: labels", code == "i" and found == (2000,) and set(labels) == set(range(10)),
+          f"{code} {found}")
+    expect("encode: a stage that is not there", ["encode", "run one", "--stage", "9"], 2,
+           'swwae encode: option --stage: "9" found, expected a whole number from 0 to '
+           f'{sum(layer["kind"] == "pool" for layer in description["layers"]) - 1}\n'
+           "try: swwae encode --help\n")
+
+
 def test_autoencoder():
     result = run("train", "--data", "shapes", "--arch", "(4)3c-2p", "--labels", "none", "--steps",
                  "5", "--out", "plain", "--quiet")
@@ -535,7 +575,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for test in (test_top, test_help, test_mistakes, test_train, test_eval, test_info,
-                     test_predict, test_reconstruct, test_autoencoder, test_stop, test_terminal):
+                     test_predict, test_reconstruct, test_encode, test_autoencoder, test_stop, test_terminal):
             try:
                 test()
             except Exception as error:  # the other tests still tell something

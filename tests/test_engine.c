@@ -134,6 +134,41 @@ static void test_forward_alone(void **state) {
     engine_free(engine);
 }
 
+/* Codes leave the engine in the order (image, map, row, column), the same from every instruction
+ * set and batch; switches stay inside their window and are 0 where nothing was found. */
+static void test_codes(void **state) {
+    struct fixture *f = *state;
+    enum { MAPS = 17, POOLED = SIDE / 2, SIZE = MAPS * POOLED * POOLED };
+    float *what = calloc((size_t)BATCH * SIZE, sizeof *what), one[SIZE];
+    uint8_t *where = calloc((size_t)BATCH * SIZE, 1), own[SIZE];
+    struct engine *first = engine_of(f, 2, CPU_REFERENCE, false);
+    const struct forward all = {.stage = 0, .what = what, .switches = where};
+    assert_int_equal(engine_forward(first, &all, f->parameters, f->images, BATCH), SWWAE_OK);
+    engine_free(first);
+    size_t moved = 0;
+    for (int i = 0; i < BATCH * SIZE; i++) {
+        assert_true(where[i] < 4 && what[i] >= 0);
+        assert_true(what[i] > 0 || where[i] == 0);
+        moved += where[i] > 0;
+    }
+    assert_true(moved > BATCH * SIZE / 4);
+    for (int isa = CPU_PLAIN; isa < CPU_ISA_COUNT; isa++) {
+        if (!cpu_has((enum cpu_isa)isa)) continue;
+        struct engine *engine = engine_of(f, 1, isa, false);
+        const struct forward single = {.stage = 0, .what = one, .switches = own};
+        for (int i = 0; i < BATCH; i += 5) {
+            assert_int_equal(engine_forward(engine, &single, f->parameters,
+                                            f->images + (ptrdiff_t)i * SIDE * SIDE, 1),
+                             SWWAE_OK);
+            for (int k = 0; k < SIZE; k++) assert_true(fabsf(one[k] - what[i * SIZE + k]) < 1e-5f);
+            assert_memory_equal(own, where + (ptrdiff_t)i * SIZE, SIZE);
+        }
+        engine_free(engine);
+    }
+    free(what);
+    free(where);
+}
+
 /* where = other: image i is rebuilt at the switches of image i + 1. With two equal images that is
  * its own; otherwise it differs, and none differs from both. */
 static void test_where(void **state) {
@@ -228,13 +263,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_sets_agree),
-        cmocka_unit_test(test_forward_alone),
-        cmocka_unit_test(test_where),
-        cmocka_unit_test(test_supervised_skips_decoder),
-        cmocka_unit_test(test_nan_shows),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_sets_agree),
+        cmocka_unit_test(test_forward_alone), cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_where),         cmocka_unit_test(test_supervised_skips_decoder),
+        cmocka_unit_test(test_nan_shows),     cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("engine", tests, setup, teardown);
 }

@@ -241,6 +241,17 @@ static void unload(real *to, const struct map *from, int images) {
             }
 }
 
+/* Copies switches, stored as kernels want them, to (images, channels, height, width). */
+static void unload_switches(uint8_t *to, const uint8_t *from, const struct map *what, int images) {
+    const size_t windows = (size_t)what->height * (size_t)what->width;
+    for (int n = 0; n < images; n++) {
+        for (int c = 0; c < what->channels; c++)
+            for (size_t w = 0; w < windows; w++)
+                *to++ = from[((size_t)(c / LANES) * windows + w) * LANES + (size_t)(c % LANES)];
+        from += (size_t)map_blocks(what) * windows * LANES;
+    }
+}
+
 /* The switches of the images after i.. (wrapping), into where_other. */
 static void encode_others(struct pass *pass, const struct forward_job *job, int i, size_t pixels) {
     const int images = pass->images, stages = pass->plan->network->stages;
@@ -281,6 +292,12 @@ static void forward_share(void *context, int j, int worker) {
                        w->fc[network->fcs - 1] + (size_t)n * (size_t)width,
                        (size_t)network->classes * sizeof(real));
         }
+        const struct map *code = &w->what[forward->stage];
+        const size_t size = (size_t)code->channels * (size_t)code->height * (size_t)code->width;
+        if (forward->what) unload(forward->what + (size_t)i * size, code, pass.images);
+        if (forward->switches)
+            unload_switches(forward->switches + (size_t)i * size, w->where[forward->stage], code,
+                            pass.images);
         if (!forward->reconstruction) continue;
         uint8_t *const *where = pass_where(&pass);
         if (other) where = w->where_other;

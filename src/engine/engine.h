@@ -51,6 +51,9 @@ struct forward {
     swwae_where where;    /* of the decoder */
     real *logits;         /* (n, classes) */
     real *reconstruction; /* (n, channels, height, width) */
+    int stage;            /* whose codes the next two take */
+    real *what;           /* (n, maps, pooled height, pooled width) */
+    uint8_t *switches;    /* the same shape */
 };
 swwae_status engine_forward(struct engine *engine, const struct forward *forward,
                             const real *parameters, const real *images, int n);

@@ -1,0 +1,97 @@
+/* cmd_encode.c - `swwae encode`: what and where of a data set as NumPy files. */
+#include "commands.h"
+#include "progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] = "encode MODEL|RUN [options]\n";
+static const char about[] =
+    "Writes what and where of one stage for every image of a data set: PREFIX-what.npy (float32), "
+    "PREFIX-where.npy (uint8: the cell inside the pooling window, counted row by row), both shaped "
+    "(images, maps, height, width), and PREFIX-labels.npy (int32, -1 for none).";
+static const char examples[] =
+    "  swwae encode runs/shapes-1\n"
+    "  swwae encode runs/mnist-1 --split train --stage 0 --out codes/mnist\n"
+    "  python3 -c 'import numpy; print(numpy.load(\"codes-what.npy\").shape)'\n";
+
+static int on_progress(const swwae_progress *event, void *user) {
+    progress_show(user, event);
+    return 0;
+}
+
+static void print_done(const swwae_model *model, const swwae_dataset *dataset, const char *prefix,
+                       int stage) {
+    int channels = 0, height = 0, width = 0;
+    char plain[1024];
+    swwae_model_code_size(model, stage, &channels, &height, &width);
+    plain_text(plain, sizeof plain, prefix);
+    printf("stage   %d of 0 to %d\n", stage, swwae_model_stages(model) - 1);
+    printf("what    %s-what.npy    float32 %zu x %d x %d x %d\n", plain,
+           swwae_dataset_count(dataset), channels, height, width);
+    printf("where   %s-where.npy   uint8, the same shape\n", plain);
+    printf("labels  %s-labels.npy  int32 %zu\n", plain, swwae_dataset_count(dataset));
+}
+
+enum outcome command_encode(int argc, char **argv) {
+    struct arg table[] = {
+        {.name = "data",
+         .argument = "NAME|DIR",
+         .fallback = "what the model was trained on",
+         .help = "a named data set or a folder with MNIST's four files"},
+        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"},
+        {.name = "pad",
+         .argument = "SIDE",
+         .fallback = "as in training",
+         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+        {.name = "stage",
+         .argument = "S",
+         .fallback = "the top one",
+         .help = "which pool's codes; 0 is nearest to the image"},
+        {.name = "out",
+         .argument = "PREFIX",
+         .fallback = "codes",
+         .help = "start of the files' names"},
+        {.name = "threads", .argument = "N", .fallback = "0", .help = "0: one per processor"},
+        {.name = "quiet", .help = "no progress: only the result and errors"},
+    };
+    struct args args = {.command = argv[0],
+                        .usage = usage,
+                        .about = about,
+                        .examples = examples,
+                        .options = table,
+                        .option_count = sizeof table / sizeof *table};
+    enum outcome outcome;
+    swwae_model *model = NULL;
+    swwae_dataset *dataset = NULL;
+    char *data = NULL;
+    struct progress progress;
+    long stage;
+    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
+    if (args.operand_count != 1)
+        return report_misused(args.command, "expected one MODEL or RUN, %d found",
+                              args.operand_count);
+    if (!open_model(&model, &args, args.operands[0], &outcome)) goto done;
+    const int top = swwae_model_stages(model) - 1;
+    if (!args_number(&args, "stage", 0, top, top, &stage)) {
+        outcome = OUTCOME_MISUSED;
+        goto done;
+    }
+    if (!open_data(&dataset, &data, &args, model, &outcome)) goto done;
+
+    const char *prefix = args_given(&args, "out") ? args_value(&args, "out") : "codes";
+    progress_begin(&progress, args_given(&args, "quiet"));
+    swwae_status status = swwae_encode(model, dataset, (int)stage, prefix, on_progress, &progress);
+    progress_clear(&progress);
+    outcome = OUTCOME_DONE;
+    if (status != SWWAE_OK)
+        outcome = report_library(args.command);
+    else
+        print_done(model, dataset, prefix, (int)stage);
+done:
+    swwae_dataset_free(dataset);
+    swwae_model_free(model);
+    free(data);
+    return outcome;
+}
