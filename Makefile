@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help build demo test sanitize lint format bench install clean
+.PHONY: help build demo test sanitize lint format bench install uninstall clean
 
 help:
 	@echo "make demo      install what is missing, build, train on Fashion-MNIST, show the result"
@@ -14,10 +14,11 @@ help:
 	@echo "make lint      clang-format and clang-tidy checks"
 	@echo "make format    rewrite the sources in the project's style"
 	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is honoured"
+	@echo "make uninstall removes what the last install put there"
 	@echo "make clean     remove the build folders"
 
 define configure
-	@cmake -S . -B $(1) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(2) > $(1).configure.log 2>&1 || { cat $(1).configure.log; exit 1; }
+	@cmake -S . -B $(1) -DCMAKE_INSTALL_PREFIX="$(PREFIX)" $(2) > $(1).configure.log 2>&1 || { cat $(1).configure.log; exit 1; }
 	@rm -f $(1).configure.log
 endef
 
@@ -57,7 +58,11 @@ bench:
 	$(BUILD)-test/bench_steps
 
 install: build
-	cmake --install $(BUILD) --prefix $(PREFIX)
+	cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+uninstall:
+	@test -f $(BUILD)/install_manifest.txt || { echo "nothing was installed from $(BUILD)/" >&2; exit 1; }
+	xargs -d '\n' rm -fv < $(BUILD)/install_manifest.txt
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-lint

@@ -1,6 +1,7 @@
 /* cmd_encode.c - `swwae encode`: what and where of a data set as NumPy files. */
 #include "commands.h"
 #include "progress.h"
+#include "stop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static const char examples[] =
 
 static int on_progress(const swwae_progress *event, void *user) {
     progress_show(user, event);
-    return 0;
+    return stop_asked();
 }
 
 static void print_done(const swwae_model *model, const swwae_dataset *dataset, const char *prefix,
@@ -81,11 +82,14 @@ enum outcome command_encode(int argc, char **argv) {
     if (!open_data(&dataset, &data, &args, model, &outcome)) goto done;
 
     const char *prefix = args_given(&args, "out") ? args_value(&args, "out") : "codes";
+    stop_catch(); /* so that a stop leaves no temporary files */
     progress_begin(&progress, args_given(&args, "quiet"));
     swwae_status status = swwae_encode(model, dataset, (int)stage, prefix, on_progress, &progress);
     progress_clear(&progress);
     outcome = OUTCOME_DONE;
-    if (status != SWWAE_OK)
+    if (status == SWWAE_E_INTERRUPTED)
+        outcome = report_failed(args.command, "%s; no file was written", swwae_last_error());
+    else if (status != SWWAE_OK)
         outcome = report_library(args.command);
     else
         print_done(model, dataset, prefix, (int)stage);

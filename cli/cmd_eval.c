@@ -18,6 +18,28 @@ static const char examples[] = "  swwae eval runs/shapes-1\n"
                                "  swwae eval runs/mnist-1 --split train\n"
                                "  swwae eval model.safetensors --data mnist --pad 32 --json\n";
 
+/* Whether the data's classes are other ones than the model's, so that its error means little; note
+ * says which. */
+static bool other_classes(char *note, size_t size, const swwae_model *model,
+                          const swwae_dataset *dataset) {
+    static const char start[] = "note: the data's classes are not the model's:";
+    int in_data = swwae_dataset_classes(dataset), in_model = swwae_model_classes(model);
+    if (!in_data || !in_model) return false;
+    if (in_data != in_model) {
+        snprintf(note, size, "%s %d in the data, %d in the model", start, in_data, in_model);
+        return true;
+    }
+    for (int k = 0; k < in_model; k++) {
+        const char *data = swwae_dataset_class_name(dataset, k);
+        const char *own = swwae_model_class_name(model, k);
+        if (!data || !own || strcmp(data, own) == 0) continue;
+        snprintf(note, size, "%s class %d is \"%s\" in the data, \"%s\" in the model", start, k,
+                 data, own);
+        return true;
+    }
+    return false;
+}
+
 /* ---- Text -------------------------------------------------------------------------------- */
 
 static void print_padded(const char *text, int width, bool right) {
@@ -77,7 +99,7 @@ static double rate(const swwae_evaluation *evaluation) {
 }
 
 static void print_text(const swwae_evaluation *evaluation, const swwae_model *model,
-                       const char *path, const char *data, const char *split) {
+                       const char *path, const char *data, const char *split, const char *note) {
     char plain[1024];
     printf("model    %s\n", plain_text(plain, sizeof plain, path));
     printf("data     %s, %s images: %zu\n", plain_text(plain, sizeof plain, data), split,
@@ -89,10 +111,14 @@ static void print_text(const swwae_evaluation *evaluation, const swwae_model *mo
     } else if (!evaluation->classes) {
         puts("error    not measured: the model has no classes");
     } else {
-        puts("error    not measured: the data has no labels");
+        puts("error    not measured: the data has no labels, or the model was trained without");
     }
-    printf("rec      %.6g mean squared error per pixel\n", evaluation->rec);
+    if (evaluation->has_rec)
+        printf("rec      %.6g mean squared error per pixel\n", evaluation->rec);
+    else
+        puts("rec      not measured: the decoder was not trained (lambda-rec 0)");
     printf("time     %.2f s, %.0f images/s\n", evaluation->seconds, rate(evaluation));
+    if (*note) puts(plain_text(plain, sizeof plain, note));
     if (!evaluation->has_error) return;
     if (evaluation->classes <= MATRIX_CLASSES)
         print_confusion(evaluation, model);
@@ -127,9 +153,9 @@ static json_t *json_of(const swwae_evaluation *evaluation, const swwae_model *mo
                      (json_int_t)evaluation->images, "labelled", (json_int_t)evaluation->labelled,
                      "error", labels ? json_measure(evaluation->error) : json_null(), "nll",
                      labels ? json_measure(evaluation->nll) : json_null(), "rec",
-                     json_measure(evaluation->rec), "seconds", evaluation->seconds,
-                     "images_per_second", rate(evaluation), "classes", names, "confusion",
-                     matrix_of(evaluation));
+                     evaluation->has_rec ? json_measure(evaluation->rec) : json_null(), "seconds",
+                     evaluation->seconds, "images_per_second", rate(evaluation), "classes", names,
+                     "confusion", matrix_of(evaluation));
 }
 
 /* ---- Command ----------------------------------------------------------------------------- */
@@ -174,15 +200,19 @@ enum outcome command_eval(int argc, char **argv) {
         !open_data(&dataset, &data, &args, model, &outcome))
         goto done;
 
+    char note[512] = "";
+    bool json = args_given(&args, "json");
     progress_begin(&progress, args_given(&args, "quiet"));
+    /* Part of the text; beside the JSON. */
+    if (other_classes(note, sizeof note, model, dataset) && json) progress_say(&progress, note);
     swwae_status status = swwae_evaluate(model, dataset, on_progress, &progress, &evaluation);
     progress_clear(&progress);
     outcome = OUTCOME_DONE;
     const char *split = args_value(&args, "split");
     if (status != SWWAE_OK)
         outcome = report_library(args.command);
-    else if (!args_given(&args, "json"))
-        print_text(&evaluation, model, args.operands[0], data, split ? split : "test");
+    else if (!json)
+        print_text(&evaluation, model, args.operands[0], data, split ? split : "test", note);
     else if (!print_json(args.command, json_of(&evaluation, model)))
         outcome = OUTCOME_FAILED;
 done:

@@ -65,8 +65,8 @@ static void print_header(const struct prediction *prediction) {
 
 static void print_row(const struct prediction *prediction, const char *source,
                       const float *probabilities) {
-    char name[256];
-    print_field(source);
+    char name[256], plain[4128];
+    print_field(plain_text(plain, sizeof plain, source));
     for (int i = 0; i < prediction->top; i++) {
         int k = prediction->order[i];
         printf(",%d,", k);

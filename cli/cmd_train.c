@@ -4,10 +4,10 @@
  * progress, and turns the first Ctrl-C into a stop that can be resumed. */
 #include "commands.h"
 #include "progress.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,30 +100,6 @@ static size_t list_options(struct arg *options) {
     return count == heading + 1 ? heading : count;
 }
 
-/* ---- Stopping ---------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t stop_asked;
-
-/* The second signal finds the default action and ends the process at once. */
-static void on_signal(int number) {
-    (void)number;
-    stop_asked = 1;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-}
-
-static void catch_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        /* nohup and shells' background jobs ignore some; that stays. */
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
-    /* Ctrl-C on `swwae train | tee log` ends tee too; writing to it must not end the saving. */
-    signal(SIGPIPE, SIG_IGN);
-}
-
 /* ---- Progress ---------------------------------------------------------------------------- */
 
 struct training {
@@ -168,11 +144,11 @@ static int on_progress(const swwae_progress *event, void *user) {
         progress_clear(&training->progress);
         print_validation(event);
     }
-    if (stop_asked && !training->stopping) {
+    if (stop_asked() && !training->stopping) {
         progress_say(&training->progress, "stopping and saving; Ctrl-C again ends at once");
         training->stopping = true;
     }
-    return stop_asked;
+    return stop_asked();
 }
 
 /* ---- Results ----------------------------------------------------------------------------- */
@@ -302,7 +278,7 @@ enum outcome command_train(int argc, char **argv) {
     if (swwae_options_create(&options) != SWWAE_OK) return report_library(args.command);
     if (!set_options(options, &args, &outcome)) goto done;
 
-    catch_signals();
+    stop_catch();
     training.json = args_given(&args, "json");
     progress_begin(&training.progress, args_given(&args, "quiet"));
     double start = clock_seconds();

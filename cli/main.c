@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct command {
     const char *name, *summary;
@@ -21,6 +22,45 @@ static const struct command {
 
 /* ---- Shared by the commands -------------------------------------------------------------- */
 
+/* "PNG" or "JPEG" where the file begins as such a picture does, else NULL. */
+static const char *picture_kind(const char *path) {
+    unsigned char start[8] = {0};
+    struct stat about;
+    if (stat(path, &about) || !S_ISREG(about.st_mode)) return NULL; /* a pipe would hang */
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    size_t n = fread(start, 1, sizeof start, file);
+    fclose(file);
+    if (n == 8 && memcmp(start, "\x89PNG\r\n\x1a\n", 8) == 0) return "PNG";
+    return n >= 3 && memcmp(start, "\xff\xd8\xff", 3) == 0 ? "JPEG" : NULL;
+}
+
+/* A folder that is no run: swwae_model_load says so, but not which argument it is. */
+static bool plain_folder(const char *path) {
+    char inside[4096];
+    struct stat about;
+    if (stat(path, &about) || !S_ISDIR(about.st_mode)) return false;
+    int length = snprintf(inside, sizeof inside, "%s/config.json", path);
+    return length > 0 && (size_t)length < sizeof inside && stat(inside, &about) != 0;
+}
+
+/* The model could not be loaded: swapped arguments are told as such. */
+static enum outcome report_no_model(const struct args *args, const char *path) {
+    const char *kind = picture_kind(path);
+    bool others = args->operand_count > 1;
+    if (kind && others)
+        return report_misused(args->command,
+                              "%s is a %s picture, expected a model file or a run folder; the "
+                              "model comes first",
+                              path, kind);
+    if (kind)
+        return report_failed(
+            args->command, "%s is a %s picture, expected a model file or a run folder", path, kind);
+    if (others && plain_folder(path))
+        return report_misused(args->command, "%s; the model comes first", swwae_last_error());
+    return report_library(args->command);
+}
+
 bool open_model(swwae_model **model, const struct args *args, const char *path,
                 enum outcome *outcome) {
     long threads;
@@ -28,8 +68,11 @@ bool open_model(swwae_model **model, const struct args *args, const char *path,
         *outcome = OUTCOME_MISUSED;
         return false;
     }
-    if (swwae_model_load(model, path) != SWWAE_OK ||
-        swwae_model_set_threads(*model, (int)threads) != SWWAE_OK) {
+    if (swwae_model_load(model, path) != SWWAE_OK) {
+        *outcome = report_no_model(args, path);
+        return false;
+    }
+    if (swwae_model_set_threads(*model, (int)threads) != SWWAE_OK) {
         *outcome = report_library(args->command);
         return false;
     }

@@ -110,11 +110,13 @@ static void compose(struct line *line, const struct progress *progress,
         if (isfinite(event->loss)) part(line, "loss %.4g", event->loss);
         if (progress->validated && progress->has_error) {
             part(line, "validation %.2f %%", progress->error);
-            if (!isnan(progress->best_error)) part(line, "best %.2f %%", progress->best_error);
         } else if (progress->validated) {
             part(line, "validation rec %.4g", progress->rec);
-            if (!isnan(progress->best_rec)) part(line, "best %.4g", progress->best_rec);
         }
+        if (!isnan(progress->best_error))
+            part(line, "best %.2f %%", progress->best_error);
+        else if (!isnan(progress->best_rec))
+            part(line, "best %.4g", progress->best_rec);
         if (isfinite(event->nll)) part(line, "nll %.4g", event->nll);
         if (isfinite(event->rec)) part(line, "rec %.4g", event->rec);
         if (isfinite(event->m)) part(line, "m %.4g", event->m);
@@ -129,15 +131,23 @@ static void remember(struct progress *progress, const swwae_progress *event) {
     progress->has_error = !isnan(event->validation_error);
     progress->error = event->validation_error;
     progress->rec = event->validation_rec;
-    if (!event->best) return;
-    progress->best_error = event->validation_error;
-    progress->best_rec = event->validation_rec;
-    progress->best_epoch = event->epoch;
-    progress->best_step = event->step;
+}
+
+/* The best may be of an earlier call, before --resume: then only its score is known. */
+static void remember_best(struct progress *progress, const swwae_progress *event) {
+    if (isnan(event->best_score) || event->best_step == progress->best_step) return;
+    bool now = event->validated && event->best;
+    progress->best_error = event->best_by_error ? event->best_score : NAN;
+    progress->best_rec = event->best_by_error ? NAN : event->best_score;
+    if (now) progress->best_rec = event->validation_rec;
+    progress->best_step = event->best_step;
+    progress->best_epoch =
+        event->steps ? (double)event->best_step * event->epochs / (double)event->steps : 0;
 }
 
 void progress_show(struct progress *progress, const swwae_progress *event) {
     if (event->validated) remember(progress, event);
+    remember_best(progress, event);
     if (progress->quiet) return;
     if (event->message) {
         progress_say(progress, event->message);

@@ -90,7 +90,8 @@ SWWAE_API swwae_status swwae_model_save(const swwae_model *model, const char *pa
 
 SWWAE_API void swwae_model_free(swwae_model *model);
 
-/* How many threads the model's own calls use: 1..256, or 0 for one per processor (default).
+/* How many threads the model's own calls use: 1..256, or 0 for one per processor (default);
+ * no more than 8 are used.
  * Results do not depend on it. */
 SWWAE_API swwae_status swwae_model_set_threads(swwae_model *model, int threads);
 
@@ -113,11 +114,13 @@ SWWAE_API size_t swwae_model_parameters(const swwae_model *model);
 SWWAE_API swwae_status swwae_model_describe(const swwae_model *model, char **json);
 SWWAE_API void swwae_text_free(char *text);
 
-/* Class probabilities, probabilities[n * classes]. Fails on a pure auto-encoder. */
+/* Class probabilities, probabilities[n * classes]. Fails on a pure auto-encoder and on a model
+ * whose fc layers were not trained. */
 SWWAE_API swwae_status swwae_model_predict(swwae_model *model, const float *images, size_t n,
                                            float *probabilities);
 
-/* Images rebuilt by the decoder, same shape as images. */
+/* Images rebuilt by the decoder, same shape as images. Fails on a model whose decoder was not
+ * trained. */
 SWWAE_API swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, size_t n,
                                                swwae_where where, float *reconstructions);
 
@@ -165,8 +168,11 @@ SWWAE_API int swwae_dataset_classes(const swwae_dataset *dataset);
 SWWAE_API const char *swwae_dataset_class_name(const swwae_dataset *dataset, int k);
 /* The label of image i, -1 for none or i out of range. */
 SWWAE_API int32_t swwae_dataset_label(const swwae_dataset *dataset, size_t i);
-/* Where image i comes from ("digit.png", "t10k-images-idx3-ubyte.gz[7]"), for messages and
- * tables. Valid until the next call on this data set; "" when i is out of range. */
+/* Where image i comes from, for messages and tables: of swwae_dataset_open_files the path as it was
+ * given ("scans/digit.png"; its first 4095 bytes), of a data set the name of the file or of the
+ * set; with the image's number where there are several ("t10k-images-idx3-ubyte.gz[7]",
+ * "shapes[7]"). May hold control bytes if the path does. Valid until the next call on this data
+ * set; "" when i is out of range. */
 SWWAE_API const char *swwae_dataset_source(swwae_dataset *dataset, size_t i);
 /* Copies image i, values 0..1, to image[channels * height * width]. */
 SWWAE_API swwae_status swwae_dataset_image(const swwae_dataset *dataset, size_t i, float *image);
@@ -179,7 +185,8 @@ SWWAE_API swwae_status swwae_dataset_describe(const swwae_dataset *dataset, char
 typedef struct swwae_evaluation {
     size_t images;   /* images seen */
     size_t labelled; /* of these, with a label below the model's number of classes */
-    bool has_error;  /* labelled > 0 and the model has classes */
+    bool has_error;  /* labelled > 0, and the model has classes and was trained on labels */
+    bool has_rec;    /* the decoder was trained */
     double error;    /* share of labelled images classified wrongly, in percent */
     double nll;      /* mean cross-entropy over labelled images, in nats */
     double rec;      /* mean squared error per pixel of the reconstruction (own where) */
@@ -204,6 +211,10 @@ typedef struct swwae_progress {
     double validation_error; /* percent; NaN: not measured */
     double validation_rec;   /* mean squared error per pixel; NaN: not measured */
     bool best;               /* the best validation so far */
+    /* Of the whole run so far, not only of this call, and in every report of training: */
+    double best_score;  /* the lowest validation score, percent or squared error; NaN: none */
+    uint64_t best_step; /* its step; 0: none */
+    bool best_by_error; /* best_score is a validation_error, else a validation_rec */
 } swwae_progress;
 typedef int (*swwae_progress_fn)(const swwae_progress *progress, void *user);
 

@@ -158,7 +158,7 @@ swwae_status swwae_model_encode(swwae_model *model, const float *images, size_t 
     NEED(model);
     NEED(images);
     TRY(check_stage(model, stage, __func__));
-    CHECK(n > 0, SWWAE_E_ARGUMENT, "%s: 0 images found, expected at least 1", __func__);
+    CHECK(what || where, SWWAE_E_ARGUMENT, "%s: what and where are both NULL", __func__);
     TRY(encode_images(model, images, n, stage, what, where));
 fail:
     return status;
@@ -188,8 +188,8 @@ swwae_status swwae_evaluate(swwae_model *model, const swwae_dataset *dataset,
     struct reporter reporter = report_begin(progress, user);
     struct evaluate all = {.model = model,
                            .dataset = dataset,
-                           .error = true,
-                           .rec = true,
+                           .error = model_classifier_trained(model),
+                           .rec = model_decoder_trained(model),
                            .confusion = true,
                            .what = "evaluate"};
     TRY(evaluate_run(evaluation, &all, &reporter));

@@ -204,6 +204,9 @@ static void test_supervised_skips_decoder(void **state) {
     const struct objective kept = f->objective;
     f->objective = (struct objective){.nll = 1};
     struct engine *supervised = engine_of(f, 1, CPU_PLAIN, true);
+    const struct engine_options options = {
+        .objective = &f->objective, .threads = 1, .isa = CPU_PLAIN};
+    assert_int_equal(engine_memory_needed(&f->network, &options), engine_memory(supervised));
     assert_true(engine_memory(supervised) < engine_memory(full));
     float *gradient = calloc(f->network.parameters, sizeof *gradient);
     struct losses losses;

@@ -48,7 +48,7 @@ static void test_files(void **state) {
     assert_int_equal(d->classes, 0);
     assert_int_equal(d->pad, 32);
     static const char *const sources[] = {
-        "a.png", "b.jpg", "c-ubyte.gz[0]", "c-ubyte.gz[1]", "c-ubyte.gz[2]", "d.npy", "e"};
+        "a.png", "./b.jpg", "c-ubyte.gz[0]", "c-ubyte.gz[1]", "c-ubyte.gz[2]", "d.npy", "e"};
     for (size_t i = 0; i < 7; i++) assert_string_equal(swwae_dataset_source(d, i), sources[i]);
     for (int i = 0; i < 7; i += 6) /* image 0 and 6 are the same picture */
         for (int p = 0; p < 32 * 32; p++) {

@@ -1,5 +1,4 @@
 /* parallel.c - jobs on OpenMP threads; see parallel.h. */
-#define _GNU_SOURCE
 #include "base/parallel.h"
 
 #include <omp.h>

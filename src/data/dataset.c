@@ -186,11 +186,12 @@ const char *swwae_dataset_source(swwae_dataset *dataset, size_t i) {
     }
     size_t f = low - 1, first = dataset->file_first[f];
     size_t end = low < dataset->file_count ? dataset->file_first[low] : dataset->count;
-    const char *base = input_base_name(dataset->files[f]);
+    const char *path = dataset->files[f];
+    if (!dataset->paths_given) path = input_base_name(path);
     if (end - first > 1)
-        snprintf(dataset->source, sizeof dataset->source, "%.480s[%zu]", base, i - first);
+        snprintf(dataset->source, sizeof dataset->source, "%.4095s[%zu]", path, i - first);
     else
-        snprintf(dataset->source, sizeof dataset->source, "%.480s", base);
+        snprintf(dataset->source, sizeof dataset->source, "%.4095s", path);
     return dataset->source;
 }
 

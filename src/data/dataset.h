@@ -22,7 +22,8 @@ struct swwae_dataset {
     char **files;               /* where images come from: (file_count) paths */
     size_t *file_first;         /* (file_count) index of the first image of each file, rising */
     size_t file_count;
-    char source[512]; /* swwae_dataset_source's answer */
+    bool paths_given;  /* the user named each file: sources are paths, not base names */
+    char source[4128]; /* swwae_dataset_source's answer: a path and a number */
 };
 
 /* Books a data set of `count` images with zeroed bytes; with_labels: labels set to -1. Classes are

@@ -177,6 +177,7 @@ swwae_status dataset_open_files(struct swwae_dataset **dataset, const char *cons
     TRY(dataset_adopt(&d, NULL, 1, channels, height, width, 0, 0));
     d->count = 0; /* dataset_adopt checks the sizes; images follow */
     d->pad = pad;
+    d->paths_given = true;
     for (size_t f = 0; f < count; f++) {
         CHECK(paths[f], SWWAE_E_ARGUMENT, "file name %zu is NULL", f + 1);
         TRY(read_file(&planes, paths[f], channels));

@@ -30,6 +30,20 @@ static void book(struct engine *e) {
     for (int k = 0; k < e->workers; k++) plan_book(&e->workspace[k], &e->arena, &e->plan);
 }
 
+/* Everything but the memory. */
+static swwae_status engine_plan(struct engine *e, const struct network *network,
+                                const struct engine_options *options) {
+    swwae_status status = SWWAE_OK;
+    plan_build(&e->plan, network, options);
+    e->workers = options->threads < 1               ? 1
+                 : options->threads > ENGINE_SHARES ? ENGINE_SHARES
+                                                    : options->threads;
+    e->workspace = calloc((size_t)e->workers, sizeof *e->workspace);
+    CHECK(e->workspace, SWWAE_E_MEMORY, "cannot allocate an engine");
+fail:
+    return status;
+}
+
 swwae_status engine_create(struct engine **engine, const struct network *network,
                            const struct engine_options *options) {
     swwae_status status = SWWAE_OK;
@@ -38,12 +52,7 @@ swwae_status engine_create(struct engine **engine, const struct network *network
     if (options->objective) TRY(objective_check(options->objective, network));
     CHECK(kernels_get(&e->kernels, (enum cpu_isa)options->isa), SWWAE_E_ARGUMENT,
           "this machine or build has no %s kernels", cpu_isa_name((enum cpu_isa)options->isa));
-    plan_build(&e->plan, network, options);
-    e->workers = options->threads < 1               ? 1
-                 : options->threads > ENGINE_SHARES ? ENGINE_SHARES
-                                                    : options->threads;
-    e->workspace = calloc((size_t)e->workers, sizeof *e->workspace);
-    CHECK(e->workspace, SWWAE_E_MEMORY, "cannot allocate an engine");
+    TRY(engine_plan(e, network, options));
     book(e);
     TRY(arena_allocate(&e->arena));
     book(e);
@@ -59,6 +68,17 @@ void engine_free(struct engine *engine) {
     arena_free(&engine->arena);
     free(engine->workspace);
     free(engine);
+}
+
+size_t engine_memory_needed(const struct network *network, const struct engine_options *options) {
+    size_t bytes = 0;
+    struct engine *e = calloc(1, sizeof *e);
+    if (e && engine_plan(e, network, options) == SWWAE_OK) {
+        book(e);
+        if (!e->arena.overflowed) bytes = sizeof *e + e->arena.used;
+    }
+    engine_free(e);
+    return bytes;
 }
 
 size_t engine_memory(const struct engine *engine) { return sizeof *engine + engine->arena.size; }

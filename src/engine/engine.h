@@ -37,6 +37,10 @@ swwae_status engine_create(struct engine **engine, const struct network *network
                            const struct engine_options *options);
 void engine_free(struct engine *engine);
 
+/* Bytes that engine_create would allocate; 0 when they do not fit into a size_t or memory is out.
+ */
+size_t engine_memory_needed(const struct network *network, const struct engine_options *options);
+
 /* Bytes the engine holds. */
 size_t engine_memory(const struct engine *engine);
 

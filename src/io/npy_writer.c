@@ -9,8 +9,8 @@
 swwae_status npy_begin(struct file_writer *writer, const char *path, const char *type,
                        const size_t *shape, int rank) {
     char header[256] = "";
-    int n = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                     type);
+    int n =
+        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
     for (int i = 0; i < rank; i++)
         n += snprintf(header + n, sizeof header - (size_t)n, "%zu,", shape[i]);
     n += snprintf(header + n, sizeof header - (size_t)n, ")}");

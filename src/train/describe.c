@@ -64,18 +64,15 @@ static json_t *layers_json(const struct network *network) {
     return NULL;
 }
 
-/* Bytes of an engine for forward passes; null where it does not fit into memory. */
+/* Bytes of an engine for forward passes; null where they cannot be counted. */
 static json_t *engine_json(const struct swwae_model *model) {
-    struct engine *engine = NULL;
     const char *complaint;
-    struct engine_options options = {.output = model->output,
-                                     .threads = model_threads(model),
-                                     .isa = (int)cpu_choose(&complaint)};
-    if (model->engine) return json_integer((json_int_t)engine_memory(model->engine));
-    if (engine_create(&engine, &model->network, &options) != SWWAE_OK) return json_null();
-    json_t *bytes = json_integer((json_int_t)engine_memory(engine));
-    engine_free(engine);
-    return bytes;
+    const struct engine_options options = {.output = model->output,
+                                           .unpooling = model->unpooling,
+                                           .threads = model_threads(model),
+                                           .isa = (int)cpu_choose(&complaint)};
+    const size_t bytes = engine_memory_needed(&model->network, &options);
+    return bytes ? json_integer((json_int_t)bytes) : json_null();
 }
 
 static json_t *class_names_json(const struct swwae_model *model) {

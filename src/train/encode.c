@@ -17,6 +17,7 @@ swwae_status encode_images(struct swwae_model *model, const float *images, size_
                            float *what, uint8_t *where) {
     swwae_status status = SWWAE_OK;
     const size_t size = code_size(model, stage), pixels = model_pixels(model);
+    TRY(model_check_images(model, images, n));
     TRY(model_engine(model));
     for (size_t i = 0; i < n; i += MODEL_CHUNK) {
         const size_t count = n - i < MODEL_CHUNK ? n - i : MODEL_CHUNK;

@@ -137,6 +137,7 @@ swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct eval
         free(result.confusion);
         result.confusion = NULL;
     }
+    result.has_rec = e->rec;
     if (e->rec) result.rec = totals.rec / ((double)count * (double)pixels);
     result.seconds = report_now() - start;
     *evaluation = result;

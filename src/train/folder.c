@@ -52,6 +52,13 @@ void folder_free(struct folder *folder) {
     *folder = (struct folder){0};
 }
 
+void folder_discard(const struct folder *folder) {
+    const char *const made[] = {folder->config, folder->labels, folder->metrics, folder->model,
+                                folder->checkpoint};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        if (made[i]) unlink(made[i]);
+}
+
 static bool automatic(const swwae_options *options) {
     return !strcmp(options->settings.out, "auto");
 }

@@ -24,6 +24,10 @@ swwae_status folder_check(const swwae_options *options);
 swwae_status folder_claim(struct folder *folder, swwae_options *options,
                           const struct swwae_dataset *dataset);
 
+/* Removes the files of a run that failed before it could be resumed, so that the folder is free
+ * again. Only for a folder that folder_claim found without a run. */
+void folder_discard(const struct folder *folder);
+
 /* Writes config.json. */
 swwae_status folder_write_config(const struct folder *folder, const swwae_options *options);
 

@@ -1,6 +1,7 @@
 /* model.c - making models and running them forward; see model.h. */
 #include "train/model.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,24 @@ swwae_status model_engine(struct swwae_model *model) {
     return engine_create(&model->engine, &model->network, &options);
 }
 
+/* Whether an option of the training is a number above 0. */
+static bool option_positive(const struct swwae_model *model, const char *name) {
+    if (!model->options) return true;
+    json_t *options = json_loads(model->options, 0, NULL);
+    const json_t *value = json_object_get(options, name);
+    const bool positive = !value || json_number_value(value) > 0;
+    json_decref(options);
+    return positive;
+}
+
+bool model_classifier_trained(const struct swwae_model *model) {
+    return option_positive(model, "lambda-nll");
+}
+
+bool model_decoder_trained(const struct swwae_model *model) {
+    return option_positive(model, "lambda-rec");
+}
+
 size_t model_pixels(const struct swwae_model *model) {
     const struct network *n = &model->network;
     return (size_t)n->channels * (size_t)n->height * (size_t)n->width;
@@ -74,7 +93,7 @@ bool model_softmax(float *probabilities, const float *logits, int classes) {
 }
 
 /* One value that is not a number would silently spread over everything the net computes. */
-static swwae_status check_images(const struct swwae_model *model, const float *images, size_t n) {
+swwae_status model_check_images(const struct swwae_model *model, const float *images, size_t n) {
     size_t pixels = model_pixels(model), values;
     if (__builtin_mul_overflow(pixels, n, &values) || values > PTRDIFF_MAX / sizeof *images)
         return status_set(SWWAE_E_ARGUMENT,
@@ -97,7 +116,10 @@ swwae_status model_predict(struct swwae_model *model, const float *images, size_
     size_t classes = (size_t)model->network.classes, pixels = model_pixels(model), values;
     CHECK(classes, SWWAE_E_ARGUMENT,
           "the model has no fully connected layer, so it cannot classify; it reconstructs images");
-    TRY(check_images(model, images, n));
+    CHECK(model_classifier_trained(model), SWWAE_E_ARGUMENT,
+          "the model's fully connected layers were not trained (lambda-nll 0 or no labels), so it "
+          "cannot classify; it reconstructs images");
+    TRY(model_check_images(model, images, n));
     TRY(model_engine(model));
     CHECK(!__builtin_mul_overflow(n, classes, &values), SWWAE_E_ARGUMENT,
           "%zu images of %zu classes found, more than memory can hold", n, classes);
@@ -150,7 +172,10 @@ swwae_status model_reconstruct(struct swwae_model *model, const float *images, s
                                swwae_where where, float *reconstructions) {
     swwae_status status = SWWAE_OK;
     size_t pixels = model_pixels(model);
-    TRY(check_images(model, images, n));
+    CHECK(model_decoder_trained(model), SWWAE_E_ARGUMENT,
+          "the model's decoder was not trained (lambda-rec 0), so it cannot reconstruct; it "
+          "classifies images");
+    TRY(model_check_images(model, images, n));
     TRY(model_engine(model));
     if (where == SWWAE_WHERE_OTHER && n > MODEL_CHUNK)
         return reconstruct_other(model, images, n, reconstructions);

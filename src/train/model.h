@@ -36,6 +36,14 @@ int model_threads(const struct swwae_model *model);
  * training does. */
 swwae_status model_engine(struct swwae_model *model);
 
+/* Whether the training reached the fc layers, and the whole decoder, as its options say; true for a
+ * model without options. */
+bool model_classifier_trained(const struct swwae_model *model);
+bool model_decoder_trained(const struct swwae_model *model);
+
+/* SWWAE_E_ARGUMENT unless every value of (n, channels, height, width) is finite. */
+swwae_status model_check_images(const struct swwae_model *model, const float *images, size_t n);
+
 /* Values of one image. */
 size_t model_pixels(const struct swwae_model *model);
 

@@ -245,7 +245,8 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(need_whole(&step, file, path, "step", 0, INT64_MAX));
     TRY(need_word(&output, file, path, "output", output_names, 2));
     TRY(need_word(&reduction, file, path, "reduction", reduction_names, 3));
-    TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 3));
+    if (safetensors_metadata(file, "unpool")) /* files older than the option lack it */
+        TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 3));
     TRY(need_word(&scaling, file, path, "normalisation", &normalisation, 1));
     TRY(need(&data, file, path, "data"));
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */

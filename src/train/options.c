@@ -55,7 +55,8 @@ static const struct option table[] = {
      .offset = AT(pad),
      .high = 4096},
     {{"validation", "N|auto", "auto",
-      "training images held out to choose the best model; auto: 1 of 12, at most 5000"},
+      "training images whose labels choose the best model and teach nothing; auto: 1 of 12, at "
+      "most 5000"},
      .kind = COUNT,
      .offset = AT(validation),
      .words = "auto"},
@@ -79,7 +80,8 @@ static const struct option table[] = {
     {{"output", "linear|sigmoid", "linear", "last step of the decoder"},
      .kind = CHOICE,
      .offset = AT(output)},
-    {{"epochs", "X", "10", "passes over the training images"},
+    {{"epochs", "X", "10",
+      "passes over the unlabelled images; over the labelled ones where only they are used"},
      .kind = REAL,
      .offset = AT(epochs),
      .high = 1e9,
@@ -125,7 +127,8 @@ static const struct option table[] = {
      .offset = AT(lr_step_factor),
      .bound = ABOVE},
     {{"seed", "N", "1", "start of every random draw"}, .kind = SEED, .offset = AT(seed)},
-    {{"threads", "N", "0", "threads; 0: one per processor; the result is the same"},
+    {{"threads", "N", "0",
+      "threads, at most 8 are used; 0: one per processor; the result is the same"},
      .kind = WHOLE,
      .offset = AT(threads),
      .high = 256},
@@ -172,6 +175,9 @@ static size_t find(const char *name) {
 static swwae_status unknown(const char *name) {
     int best = 4;
     const char *closest = NULL;
+    if (!*name)
+        return status_set(SWWAE_E_ARGUMENT,
+                          "an option without a name found; `swwae train --help` lists all");
     for (size_t i = 0; i < OPTIONS; i++) {
         int edits = distance(name, table[i].info.name);
         if (edits >= best) continue;
@@ -191,6 +197,10 @@ static swwae_status unknown(const char *name) {
 static void expectation(char *text, size_t size, const struct option *option) {
     bool whole = option->kind != REAL && option->kind != REALS;
     char low[NUMBER_TEXT], high[NUMBER_TEXT], words[32] = "";
+    if (option->kind == SEED) { /* more digits than a double holds */
+        snprintf(text, size, "a whole number from 0 to %lld", (long long)INT64_MAX);
+        return;
+    }
     number_print(low, option->low);
     number_print(high, option->high);
     if (option->kind == COUNT && option->words)

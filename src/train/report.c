@@ -36,7 +36,8 @@ struct swwae_progress report_blank(const char *what) {
                                    .rec = NAN,
                                    .m = NAN,
                                    .validation_error = NAN,
-                                   .validation_rec = NAN};
+                                   .validation_rec = NAN,
+                                   .best_score = NAN};
 }
 
 void report_message(struct reporter *reporter, const char *format, ...) {

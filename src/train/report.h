@@ -40,7 +40,7 @@ void report_message(struct reporter *reporter, const char *format, ...)
  * is not known. */
 double report_rate(struct reporter *reporter, double work);
 
-/* All fields zero but the terms and measures, which are NaN. */
+/* All fields zero but the terms, measures and best_score, which are NaN. */
 struct swwae_progress report_blank(const char *what);
 
 #endif

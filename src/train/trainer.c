@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cpu.h"
 #include "train/batches.h"
@@ -176,6 +177,13 @@ static swwae_status check_parameters(const struct run *run) {
                                   (unsigned long long)run->state.step, view->name,
                                   run->folder.checkpoint);
     }
+    const struct optimizer *o = &run->optimizer;
+    for (size_t k = 0; k < o->size; k++)
+        if (!isfinite(o->m[k]) || (o->v && !isfinite(o->v[k])))
+            return status_set(SWWAE_E_NUMERIC,
+                              "step %llu: the optimizer's state is not finite any more; train with "
+                              "smaller weights of the loss (%s holds the last good state)",
+                              (unsigned long long)run->state.step, run->folder.checkpoint);
     return SWWAE_OK;
 }
 
@@ -216,6 +224,11 @@ static void tell(struct run *run, bool validated, bool best) {
         p.validation_rec = run->validated_rec;
         p.best = best;
     }
+    if (run->state.best) {
+        p.best_score = run->state.best_score;
+        p.best_step = run->state.best_step;
+        p.best_by_error = run->by_error;
+    }
     report_send(&run->reporter, &p);
 }
 
@@ -232,6 +245,9 @@ fail:
 }
 
 /* ---- Steps and epochs ------------------------------------------------------------------- */
+
+/* printf writes "-nan" or "nan", as the machine left the sign. */
+static const char *not_finite(double value) { return isnan(value) ? "not a number" : "infinite"; }
 
 /* The sentence for a loss that is not finite. */
 static swwae_status diverged(const struct run *run, const struct losses *losses) {
@@ -252,10 +268,10 @@ static swwae_status diverged(const struct run *run, const struct losses *losses)
             }
     }
     return status_set(SWWAE_E_NUMERIC,
-                      "step %llu: the %s is %g; train with a lower --lr than %g (%s holds the last "
+                      "step %llu: the %s is %s; train with a lower --lr than %g (%s holds the last "
                       "good state)",
-                      (unsigned long long)run->state.step + 1, term, value, run->settings->lr,
-                      run->folder.checkpoint);
+                      (unsigned long long)run->state.step + 1, term, not_finite(value),
+                      run->settings->lr, run->folder.checkpoint);
 }
 
 static swwae_status take_step(struct run *run) {
@@ -386,6 +402,7 @@ static void tell_about_validation(struct run *run) {
 swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
+    bool started = false;
     TRY(options_copy(&run.options, options));
     TRY(folder_check(run.options)); /* before the work of reading data */
     TRY(prepare(&run));
@@ -395,9 +412,11 @@ swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progr
     TRY(folder_write_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
     TRY(metrics_create(&run.metrics, run.folder.metrics));
     TRY(save_checkpoint(&run)); /* so that a run can be resumed from its first moment */
+    started = true;
     tell_about_validation(&run);
     TRY(train(&run));
 fail:
+    if (status != SWWAE_OK && !started) folder_discard(&run.folder);
     run_free(&run);
     return status;
 }
@@ -439,6 +458,11 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     swwae_status status = SWWAE_OK;
     struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
     bool changed = false;
+    struct stat about;
+    CHECK(stat(path, &about) || S_ISDIR(about.st_mode), SWWAE_E_IO,
+          "%.400s: a file found, expected the folder of a run (the one with " CHECKPOINT_FILE
+          " and config.json)",
+          path);
     TRY(folder_name(&run.folder, path));
     TRY(swwae_options_create(&run.options));
     TRY(swwae_options_load(run.options, run.folder.config));
@@ -447,9 +471,10 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
     TRY(checkpoint_read(run.model, &run.optimizer, &run.state, run.folder.checkpoint));
     if (run.state.step >= run.steps && run.state.row_step == run.state.step) {
-        report_message(&run.reporter,
-                       "%.300s is complete with its %llu steps; ask for more --epochs to go on",
-                       path, (unsigned long long)run.state.step);
+        tell(&run, false, false); /* how far it came, and its best */
+        report_message(
+            &run.reporter, "%.300s is complete with its %llu steps; ask for more --%s to go on",
+            path, (unsigned long long)run.state.step, run.settings->steps > 0 ? "steps" : "epochs");
         goto fail;
     }
     if (changed) TRY(folder_write_config(&run.folder, run.options));
