@@ -29,6 +29,7 @@ struct picture {
     size_t first, count;
     int zoom;
     int rows, where[WHERES]; /* of reconstructions */
+    char unpool[32];         /* the decoder's unpooling; "": the where does its work */
 };
 
 static double squared_error(const float *a, const float *b, size_t count) {
@@ -94,8 +95,25 @@ static enum outcome draw(const struct picture *picture) {
                    where_names[picture->where[r]], errors[r],
                    picture->where[r] == SWWAE_WHERE_NONE ? ", brightness fitted" : "");
     }
+    if (status == SWWAE_OK && *picture->unpool)
+        printf("note: this model's decoder does not use the where (--unpool %s), so rows own and "
+               "other are the same\n",
+               plain_text(plain, sizeof plain, picture->unpool));
     free(images);
     return outcome;
+}
+
+/* Notes a decoder without switches where the picture is to show what the where does. False after
+ * telling what failed. */
+static bool find_unpool(struct picture *picture, const struct args *args) {
+    if (picture->rows == 1 && picture->where[0] == SWWAE_WHERE_OWN) return true;
+    json_t *description = describe(args, picture->model, NULL);
+    if (!description) return false;
+    const char *unpool = json_string_value(json_object_get(description, "unpool"));
+    if (unpool && strcmp(unpool, "switches") != 0)
+        snprintf(picture->unpool, sizeof picture->unpool, "%s", unpool);
+    json_decref(description);
+    return true;
 }
 
 /* Which images: a count that was not asked for shrinks to what there is. */
@@ -168,7 +186,8 @@ enum outcome command_reconstruct(int argc, char **argv) {
     if (open_model(&picture.model, &args, args.operands[0], &outcome) &&
         open_data(&picture.dataset, &data, &args, picture.model, &outcome)) {
         picture.data = data;
-        outcome = choose_images(&picture, &args, first, count) ? draw(&picture) : OUTCOME_FAILED;
+        bool ready = choose_images(&picture, &args, first, count) && find_unpool(&picture, &args);
+        outcome = ready ? draw(&picture) : OUTCOME_FAILED;
     }
     swwae_dataset_free(picture.dataset);
     swwae_model_free(picture.model);

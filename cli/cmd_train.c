@@ -179,10 +179,10 @@ static void print_end(const struct training *training, double seconds) {
     printf("time   %s\n", duration_text(time, seconds));
     if (!training->run || progress->quiet) return;
     shell_word(word, sizeof word, training->run);
-    printf("next   swwae eval %s\n"
-           "       swwae reconstruct %s --where all\n"
-           "       swwae info %s\n",
-           word, word, word);
+    printf("next   swwae eval %s\n", word);
+    if (!isnan(progress->rec)) /* there is a trained decoder */
+        printf("       swwae reconstruct %s --where all\n", word);
+    printf("       swwae info %s\n", word);
 }
 
 static enum outcome finish(struct training *training, const struct args *args, swwae_status status,

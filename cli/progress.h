@@ -14,8 +14,8 @@ struct progress {
     double shown; /* when the last line was, in seconds of clock_seconds() */
     bool validated, has_error;
     double error, rec;           /* last validation */
-    double best_error, best_rec; /* best validation of the run, also of earlier calls; NaN: not
-                                    measured, or not what the best was chosen by and long past */
+    double best_error, best_rec; /* best validation of the whole run; NaN: not measured, or not
+                                    told: of one before --resume only its score is */
     double best_epoch;
     uint64_t best_step;
 };

@@ -73,10 +73,13 @@ static inline int watch(const swwae_progress *p, void *user) {
         snprintf(seen->message, sizeof seen->message, "%s", p->message);
         seen->bad = seen->bad || strcmp(p->what, "message") != 0;
     } else if (!strcmp(p->what, "train")) {
+        /* the one report on a complete run that is resumed: no step, so no loss */
+        bool complete = isnan(p->loss) && p->step == p->steps && !p->validated;
         if (isnan(seen->first_loss)) seen->first_loss = p->loss;
-        seen->last_loss = p->loss;
-        seen->bad = seen->bad || !isfinite(p->loss) || p->step > p->steps || p->steps == 0 ||
-                    p->seconds_left < 0 || !(p->epochs > 0);
+        if (!complete) seen->last_loss = p->loss;
+        seen->bad = seen->bad || isnan(p->best_score) != !p->best_step || p->best_step > p->step;
+        seen->bad = seen->bad || (!isfinite(p->loss) && !complete) || p->step > p->steps ||
+                    p->steps == 0 || p->seconds_left < 0 || !(p->epochs > 0);
         seen->validations += p->validated;
         seen->bests += p->best;
     }

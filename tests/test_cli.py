@@ -227,6 +227,15 @@ def test_mistakes():
                     r"options\n\Z")),
         ("--resume of nothing", "train", ["--resume", "nowhere"], 1,
          "nowhere/config.json: cannot be opened (No such file or directory)"),
+        ("--resume of a file", "train", ["--resume", "text.txt"], 1,
+         "text.txt: a file found, expected the folder of a run (the one with "
+         "checkpoint.safetensors and config.json)"),
+        ("a seed out of range", "train", ["--seed", "18446744073709551615"], 2,
+         'option --seed: "18446744073709551615" found, expected a whole number from 0 to '
+         "9223372036854775807"),
+        ("a folder where the model belongs", "predict", ["folder", "text.txt"], 2,
+         "folder: no model.safetensors in this folder; give a model file or the folder of a run; "
+         "the model comes first"),
         ("--resume of a folder without a run", "train", ["--resume", "folder"], 1,
          "folder/config.json: cannot be opened (No such file or directory)"),
         ("training on unknown data", "train", ["--data", "shapse"], 2,
@@ -367,6 +376,17 @@ def test_predict():
     result = run("predict", "run one", "cut.png")
     check("predict: truncated PNG", result.returncode == 1 and not result.stdout
           and result.stderr.startswith("swwae predict: cut.png"), told(result))
+    shutil.copytree("run one", "twins")
+    shutil.copy("a, disc.png", "twins/a, disc.png")
+    shutil.copy("a, disc.png", "twins/bell\a.png")
+    result = run("predict", "run one", "a, disc.png", "twins/a, disc.png", "twins/bell\a.png")
+    sources = [row[0] for row in csv.reader(io.StringIO(result.stdout))]
+    check("predict: the paths as they were given, without control bytes", sources
+          == ["source", "a, disc.png", "twins/a, disc.png", "twins/bell?.png"], told(result))
+    sentence = "a, disc.png is a PNG picture, expected a model file or a run folder"
+    expect("predict: swapped arguments", ["predict", "a, disc.png", "run one"], 2,
+           misuse("predict", f"{sentence}; the model comes first"))
+    expect("eval: a picture", ["eval", "a, disc.png"], 1, f"swwae eval: {sentence}\n")
     result = run("predict", "run one", "small.png")
     check("predict: another size", result.returncode == 1 and not result.stdout
           and result.stderr.startswith("swwae predict: small.png")
@@ -393,6 +413,16 @@ def test_reconstruct():
     size = png_size("reconstruct.png") if result.returncode == 0 else None
     check("reconstruct --where all, fewer images left", size == (3 * 32 + 4, 4 * 32 + 6),
           f"{size}\n{told(result)}")
+    result = run("train", *TINY, "--unpool", "upsample", "--steps", "1", "--out", "no switches",
+                 "--quiet")
+    note = ("note: this model's decoder does not use the where (--unpool upsample), so rows own and "
+            "other are the same\n")
+    result = run("reconstruct", "no switches", "--where", "all")
+    check("reconstruct: a decoder without switches is told", result.returncode == 0
+          and result.stdout.endswith(note), told(result))
+    result = run("reconstruct", "no switches")
+    check("reconstruct: only where it matters", result.returncode == 0
+          and "note" not in result.stdout, told(result))
     expect("reconstruct: images that are not there",
            ["reconstruct", "run one", "--first", "1997", "--count", "4"], 1,
            "swwae reconstruct: shapes has 2000 test images, numbered from 0; 4 from number 1997 "
@@ -438,6 +468,67 @@ def test_encode():
            'swwae encode: option --stage: "9" found, expected a whole number from 0 to '
            f'{sum(layer["kind"] == "pool" for layer in description["layers"]) - 1}\n'
            "try: swwae encode --help\n")
+
+
+def test_encode_stop():
+    """Ctrl-C leaves nothing; a data set large enough for it, in MNIST's format."""
+    Path("large").mkdir()
+    Path("stop").mkdir()
+    n = 40000
+    Path("large/t10k-images-idx3-ubyte").write_bytes(
+        struct.pack(">HBBIII", 0, 8, 3, n, 32, 32) + bytes(n * 1024))
+    Path("large/t10k-labels-idx1-ubyte").write_bytes(
+        struct.pack(">HBBI", 0, 8, 1, n) + bytes(k % 11 for k in range(n)))
+    for number, quiet in ((signal.SIGINT, []), (signal.SIGTERM, ["--quiet"])):
+        process = subprocess.Popen([SWWAE, "encode", "run one", "--data", "large", "--out",
+                                    "stop/c", "--stage", "0", "--threads", "1", *quiet],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + SECONDS
+        while (not os.listdir("stop") and process.poll() is None
+               and time.monotonic() < deadline):
+            time.sleep(0.005)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=SECONDS)
+        check(f"encode: {number.name} leaves no file", process.returncode == 1 and not out
+              and re.fullmatch(r"swwae encode: stopped after \d+ of 40000 images; no file was "
+                               r"written\n", err) and not os.listdir("stop"),
+              f"{process.returncode} {out!r} {err!r} {os.listdir('stop')}")
+    note = "note: the data's classes are not the model's: 11 in the data, 10 in the model\n"
+    result = run("eval", "run one", "--data", "large", "--json")
+    check("eval --json: other classes are told", result.returncode == 0 and result.stderr
+          .startswith(note) and last_json(result.stdout)["images"] == n, told(result))
+    Path("large/t10k-images-idx3-ubyte").write_bytes(
+        struct.pack(">HBBIII", 0, 8, 3, 20, 32, 32) + bytes(20 * 1024))
+    Path("large/t10k-labels-idx1-ubyte").write_bytes(
+        struct.pack(">HBBI", 0, 8, 1, 20) + bytes(k % 10 for k in range(20)))
+    name = json.loads(run("info", "run one", "--json").stdout)["class_names"][0]
+    result = run("eval", "run one", "--data", "large", "--quiet")
+    note = f'note: the data\'s classes are not the model\'s: class 0 is "0" in the data, "{name}" in'
+    check("eval: other names are told", result.returncode == 0 and note in result.stdout,
+          told(result))
+    shutil.rmtree("large")
+
+
+def test_best():
+    """The best of a run that goes on is the whole run's: here the first, as nothing is learned."""
+    options = [*TINY, "--lr", "1e-30", "--out", "best", "--json", "--quiet"]
+    first = last_json(run("train", *options, "--steps", "5").stdout)
+    result = run("train", "--resume", "best", "--steps", "9", "--json", "--quiet")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    check("--resume: the best is the whole run's", result.returncode == 0
+          and len(events) == 2 and not events[0]["best"] and events[1]["step"] == 9
+          and first["best_epoch"] is not None and all(
+              events[1][key] == first[key] for key in ("best_epoch", "best_validation_error")),
+          f"{first}\n{told(result)}")
+    result = run("train", "--resume", "best")
+    check("--resume of a complete run", result.returncode == 0
+          and "best is complete with its 9 steps; ask for more --steps to go on\n" in result.stderr
+          and f"\nbest   validation error {first['best_validation_error']:.2f} %, at epoch "
+          in result.stdout, told(result))
+    run("train", *TINY, "--epochs", "0.01", "--out", "short", "--quiet")
+    result = run("train", "--resume", "short")
+    check("--resume of a complete run, by epochs", result.returncode == 0
+          and "; ask for more --epochs to go on\n" in result.stderr, told(result))
 
 
 def test_autoencoder():
@@ -575,7 +666,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for test in (test_top, test_help, test_mistakes, test_train, test_eval, test_info,
-                     test_predict, test_reconstruct, test_encode, test_autoencoder, test_stop, test_terminal):
+                     test_predict, test_reconstruct, test_encode, test_encode_stop, test_best,
+                     test_autoencoder, test_stop, test_terminal):
             try:
                 test()
             except Exception as error:  # the other tests still tell something

@@ -110,6 +110,10 @@ static void test_refusals(void **state) {
     refuses(options, "batch", "99999999999999999999",
             "option --batch: \"99999999999999999999\" found, expected a whole number from 1 to "
             "65536");
+    refuses(options, "seed", "18446744073709551615",
+            "option --seed: \"18446744073709551615\" found, expected a whole number from 0 to "
+            "9223372036854775807");
+    refuses(options, "", "1", "an option without a name found; `swwae train --help` lists all");
     refuses(options, "labels", "0",
             "option --labels: \"0\" found, expected all, none or a whole number of at least 1");
     refuses(options, "validation", "few",

@@ -471,7 +471,8 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
     TRY(checkpoint_read(run.model, &run.optimizer, &run.state, run.folder.checkpoint));
     if (run.state.step >= run.steps && run.state.row_step == run.state.step) {
-        tell(&run, false, false); /* how far it came, and its best */
+        run.steps = run.state.step; /* fewer may have been asked for */
+        tell(&run, false, false);   /* how far it came, and its best */
         report_message(
             &run.reporter, "%.300s is complete with its %llu steps; ask for more --%s to go on",
             path, (unsigned long long)run.state.step, run.settings->steps > 0 ? "steps" : "epochs");
