@@ -37,15 +37,7 @@ static void print_done(const swwae_model *model, const swwae_dataset *dataset, c
 
 enum outcome command_encode(int argc, char **argv) {
     struct arg table[] = {
-        {.name = "data",
-         .argument = "NAME|DIR",
-         .fallback = "what the model was trained on",
-         .help = "a named data set or a folder with MNIST's four files"},
-        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"},
-        {.name = "pad",
-         .argument = "SIDE",
-         .fallback = "as in training",
-         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+        DATA_ARGS,
         {.name = "stage",
          .argument = "S",
          .fallback = "the top one",

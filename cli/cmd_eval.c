@@ -167,15 +167,7 @@ static int on_progress(const swwae_progress *event, void *user) {
 
 enum outcome command_eval(int argc, char **argv) {
     struct arg table[] = {
-        {.name = "data",
-         .argument = "NAME|DIR",
-         .fallback = "what the model was trained on",
-         .help = "a named data set or a folder with MNIST's four files"},
-        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"},
-        {.name = "pad",
-         .argument = "SIDE",
-         .fallback = "as in training",
-         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+        DATA_ARGS,
         {.name = "json", .help = "print one JSON object"},
         {.name = "threads", .argument = "N", .fallback = "0", .help = "0: one per processor"},
         {.name = "quiet", .help = "no progress: only the result and errors"},

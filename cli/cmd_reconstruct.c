@@ -135,15 +135,7 @@ static bool choose_images(struct picture *picture, const struct args *args, long
 
 enum outcome command_reconstruct(int argc, char **argv) {
     struct arg table[] = {
-        {.name = "data",
-         .argument = "NAME|DIR",
-         .fallback = "what the model was trained on",
-         .help = "a named data set or a folder with MNIST's four files"},
-        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"},
-        {.name = "pad",
-         .argument = "SIDE",
-         .fallback = "as in training",
-         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+        DATA_ARGS,
         {.name = "first", .argument = "I", .fallback = "0", .help = "number of the first image"},
         {.name = "count", .argument = "N", .fallback = "10", .help = "how many images"},
         {.name = "where",

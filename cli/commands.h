@@ -20,6 +20,17 @@ enum outcome command_info(int argc, char **argv);
 bool open_model(swwae_model **model, const struct args *args, const char *path,
                 enum outcome *outcome);
 
+/* The options of a command that works on a model's data; see open_data. */
+#define DATA_ARGS                                                                                  \
+    {.name = "data",                                                                               \
+     .argument = "NAME|DIR",                                                                       \
+     .fallback = "what the model was trained on",                                                  \
+     .help = "a named data set or a folder with MNIST's four files"},                              \
+        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"}, { \
+        .name = "pad", .argument = "SIDE", .fallback = "as in training",                           \
+        .help = "zero-pad the images to SIDE x SIDE; 0: leave them"                                \
+    }
+
 /* Opens the data --data, --split and --pad name; what is not given is what the model was trained
  * on, and its test images. *name: the data's, NULL before, malloc'ed; the caller frees it, also
  * after a failure. False as above. */
