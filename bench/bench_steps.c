@@ -8,6 +8,7 @@
  * sides start from the same parameters, images and labels, and their first losses are compared.
  *
  * Environment: SWWAE_ISA picks our kernels, SWWAE_PYTHON the interpreter (/usr/bin/python3). */
+#include "../tests/golden/generator.h"
 #include "base/cpu.h"
 #include "engine/engine.h"
 #include "train/optimizer.h"
@@ -161,25 +162,6 @@ struct ours {
     enum mode mode;
     int threads;
 };
-
-/* u[i] in [0, 1): `hashed` in tests/golden/reference_model.py. */
-static double hashed(size_t i, uint32_t offset) {
-    uint32_t h = ((uint32_t)i + offset) * 2654435761u;
-    h = (h ^ (h >> 15)) * 2246822519u;
-    h = (h ^ (h >> 13)) * 3266489917u;
-    return (h ^ (h >> 16)) / 4294967296.0;
-}
-
-/* `generate_parameters` in tests/golden/reference_model.py. */
-static void generate_parameters(float *parameters, const struct network *network) {
-    double scale = 0;
-    for (size_t v = 0; v < network->view_count; v++) {
-        const struct view *view = &network->view[v];
-        scale = view->fan_in ? sqrt(6.0 / view->fan_in) : 0.1 * scale;
-        for (size_t i = view->offset; i < view->offset + view->size; i++)
-            parameters[i] = (float)(scale * (2 * hashed(i, 0) - 1));
-    }
-}
 
 /* The weights of `Net` in peer_torch.py. */
 static struct objective objective_of(enum mode mode, int stages) {

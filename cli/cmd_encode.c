@@ -61,10 +61,7 @@ enum outcome command_encode(int argc, char **argv) {
     char *data = NULL;
     struct progress progress;
     long stage;
-    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
-    if (args.operand_count != 1)
-        return report_misused(args.command, "expected one MODEL or RUN, %d found",
-                              args.operand_count);
+    if (!parse_one_model(&args, argc, argv, &outcome)) return outcome;
     if (!open_model(&model, &args, args.operands[0], &outcome)) goto done;
     const int top = swwae_model_stages(model) - 1;
     if (!args_number(&args, "stage", 0, top, top, &stage)) {

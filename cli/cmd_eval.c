@@ -184,10 +184,7 @@ enum outcome command_eval(int argc, char **argv) {
     char *data = NULL;
     struct progress progress;
     swwae_evaluation evaluation = {0};
-    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
-    if (args.operand_count != 1)
-        return report_misused(args.command, "expected one MODEL or RUN, %d found",
-                              args.operand_count);
+    if (!parse_one_model(&args, argc, argv, &outcome)) return outcome;
     if (!open_model(&model, &args, args.operands[0], &outcome) ||
         !open_data(&dataset, &data, &args, model, &outcome))
         goto done;

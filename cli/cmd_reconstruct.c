@@ -160,10 +160,7 @@ enum outcome command_reconstruct(int argc, char **argv) {
     enum outcome outcome;
     char *data = NULL;
     long first, count, zoom;
-    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
-    if (args.operand_count != 1)
-        return report_misused(args.command, "expected one MODEL or RUN, %d found",
-                              args.operand_count);
+    if (!parse_one_model(&args, argc, argv, &outcome)) return outcome;
     int where = args_choice(&args, "where", where_names, WHERES + 1, SWWAE_WHERE_OWN);
     if (where < 0 || !args_number(&args, "first", 0, INT32_MAX, 0, &first) ||
         !args_number(&args, "count", 1, 1000, 10, &count) ||

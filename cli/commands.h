@@ -20,6 +20,10 @@ enum outcome command_info(int argc, char **argv);
 bool open_model(swwae_model **model, const struct args *args, const char *path,
                 enum outcome *outcome);
 
+/* args_parse for a command whose one operand is a MODEL or RUN. False after telling what failed, or
+ * after --help; *outcome is then the exit status. */
+bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *outcome);
+
 /* The options of a command that works on a model's data; see open_data. */
 #define DATA_ARGS                                                                                  \
     {.name = "data",                                                                               \

@@ -61,6 +61,14 @@ static enum outcome report_no_model(const struct args *args, const char *path) {
     return report_library(args->command);
 }
 
+bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *outcome) {
+    if (!args_parse(args, argc, argv, outcome)) return false;
+    if (args->operand_count == 1) return true;
+    *outcome =
+        report_misused(args->command, "expected one MODEL or RUN, %d found", args->operand_count);
+    return false;
+}
+
 bool open_model(swwae_model **model, const struct args *args, const char *path,
                 enum outcome *outcome) {
     long threads;

@@ -5,6 +5,7 @@
  * says what each tensor holds and sees to it that no ReLU or switch is within 1e-5 of its tie. */
 #include "base/cpu.h"
 #include "engine/engine.h"
+#include "golden/generator.h"
 #include "io/safetensors.h"
 #include "train/optimizer.h"
 
@@ -47,28 +48,6 @@ struct golden {
     float *parameters, *images;
     int32_t *labels;
 };
-
-/* u[i] in [0, 1), i < count: a multiplicative hash of i + offset, all modulo 2^32, with the
- * constants and the avalanche of xxHash32; `hashed` in tests/golden/reference_model.py. */
-static double hashed(size_t i, uint32_t offset) {
-    uint32_t h = ((uint32_t)i + offset) * 2654435761u;
-    h = (h ^ (h >> 15)) * 2246822519u;
-    h = (h ^ (h >> 13)) * 3266489917u;
-    return (h ^ (h >> 16)) / 4294967296.0;
-}
-
-/* Value i of the flat array is (float)(scale * (2 hashed(i) - 1)), worked out in double, with scale
- * = sqrt(6 / fan_in) for a weight and 0.1 sqrt(6 / fan_in) for the bias beside it;
- * `generate_parameters` in tests/golden/reference_model.py. */
-static void generate_parameters(float *parameters, const struct network *network) {
-    double scale = 0;
-    for (size_t v = 0; v < network->view_count; v++) {
-        const struct view *view = &network->view[v];
-        scale = view->fan_in ? sqrt(6.0 / view->fan_in) : 0.1 * scale;
-        for (size_t i = view->offset; i < view->offset + view->size; i++)
-            parameters[i] = (float)(scale * (2 * hashed(i, 0) - 1));
-    }
-}
 
 /* ---- reading a golden file ---- */
 

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-double term_of(enum reduction reduction, double squared, size_t elements) {
+/* The raw term of one image from the sum of its squared differences. */
+static double term_of(enum reduction reduction, double squared, size_t elements) {
     switch (reduction) {
     case REDUCTION_SUM: return squared;
     case REDUCTION_NORM: return sqrt(squared);
@@ -12,7 +13,8 @@ double term_of(enum reduction reduction, double squared, size_t elements) {
     }
 }
 
-double term_slope(enum reduction reduction, double squared, size_t elements) {
+/* The factor of (a - b) in the derivative of that term with respect to a. */
+static double term_slope(enum reduction reduction, double squared, size_t elements) {
     switch (reduction) {
     case REDUCTION_SUM: return 2;
     case REDUCTION_NORM: return squared > 0 ? 1 / sqrt(squared) : 0; /* 0 at the kink */
@@ -123,37 +125,45 @@ static void unpool_back(const struct pass *p, struct map *to, int s) {
         p->kernels->sum_windows(to, &p->w->g_unpooled[s], pool, p->images);
 }
 
+/* g_decoded of the image: the reconstruction term. */
+static void image_back(const struct pass *p, const struct target *t, struct term_sums *sums) {
+    struct map *d = &p->w->g_decoded[0][0], *rebuilt = &p->w->decoded[0][0];
+    const struct objective *objective = &p->plan->objective;
+    distance_back(p, d, rebuilt, &p->w->image, objective->rec, t->batch, &sums->rec);
+    if (objective->output == OUTPUT_SIGMOID) sigmoid_back(d, rebuilt, p->images);
+}
+
+/* g_decoded of stage s > 0's output: what comes back through the unpooling below it, if that
+ * runs, and the term of the boundary; then through the output's ReLU. g_pair keeps the term's part
+ * for the encoder's side. */
+static void boundary_back(const struct pass *p, const struct target *t, struct term_sums *sums,
+                          int s) {
+    const int b = s - 1;
+    const double weight = p->plan->objective.m[b];
+    struct map *d = &p->w->g_decoded[s][0], *decoded = &p->w->decoded[s][0];
+    struct map *pair = &p->w->g_pair[b], *what = &p->w->what[b];
+    if (weight > 0) distance_back(p, pair, decoded, what, weight, t->batch, &sums->m[b]);
+    if (s > p->plan->decoder_bottom)
+        unpool_back(p, d, b);
+    else /* the bottom is where a term is: its part is all there is */
+        distance_back(p, d, decoded, what, weight, t->batch, NULL);
+    if (s > p->plan->decoder_bottom && weight > 0)
+        p->kernels->add(d, pair, decoded, p->images);
+    else
+        p->kernels->gate(d, decoded, p->images);
+}
+
 /* From the reconstruction up to the top what, whose gradient is added to g_what[top]. */
 static void decoder_back(const struct pass *p, const struct target *t, struct term_sums *sums) {
     struct workspace *w = p->w;
     const struct network *network = p->plan->network;
-    const struct objective *objective = &p->plan->objective;
     const int top = network->stages - 1;
     for (int s = p->plan->decoder_bottom; s <= top; s++) {
         const struct stage *stage = &network->stage[s];
-        struct map *d = &w->g_decoded[s][0];
-        if (s == 0) {
-            distance_back(p, d, &w->decoded[0][0], &w->image, objective->rec, t->batch, &sums->rec);
-            if (objective->output == OUTPUT_SIGMOID) sigmoid_back(d, &w->decoded[0][0], p->images);
-        } else {
-            /* d so far is the gradient that came through unpool (zero at the bottom); the pair of
-             * this boundary is the encoder's what and this stage's output */
-            const int b = s - 1;
-            struct map *decoded = &w->decoded[s][0];
-            if (objective->m[b] > 0)
-                distance_back(p, &w->g_pair[b], decoded, &w->what[b], objective->m[b], t->batch,
-                              &sums->m[b]);
-            if (s > p->plan->decoder_bottom) {
-                unpool_back(p, d, b);
-                if (objective->m[b] > 0)
-                    p->kernels->add(d, &w->g_pair[b], decoded, p->images);
-                else
-                    p->kernels->gate(d, decoded, p->images);
-            } else {
-                distance_back(p, d, decoded, &w->what[b], objective->m[b], t->batch, NULL);
-                p->kernels->gate(d, decoded, p->images);
-            }
-        }
+        if (s == 0)
+            image_back(p, t, sums);
+        else
+            boundary_back(p, t, sums, s);
         for (int c = 0; c < stage->convs; c++) {
             const struct layer *layer = &p->plan->decoder[s][c];
             const bool last = c + 1 == stage->convs;

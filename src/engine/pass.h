@@ -43,8 +43,4 @@ void pass_decode(const struct pass *pass, uint8_t *const *where, int bottom);
 /* Adds the group's terms to sums and its gradients to target->sum, after the forward passes. */
 void pass_back(const struct pass *pass, const struct target *target, struct term_sums *sums);
 
-/* Weight of the difference a - b in the gradient, and the raw term of one image, by reduction. */
-double term_of(enum reduction reduction, double squared, size_t elements);
-double term_slope(enum reduction reduction, double squared, size_t elements);
-
 #endif

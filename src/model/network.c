@@ -146,7 +146,7 @@ void network_initialise(float *parameters, const struct network *network, uint64
     }
 }
 
-static double conv_flops(const struct conv_layer *conv) {
+double network_flops_conv(const struct conv_layer *conv) {
     return 2.0 * conv->in * conv->out * conv->kernel * conv->kernel * conv->height * conv->width;
 }
 
@@ -154,7 +154,7 @@ double network_flops_encoder(const struct network *network) {
     double flops = 0;
     for (int s = 0; s < network->stages; s++)
         for (int c = 0; c < network->stage[s].convs; c++)
-            flops += conv_flops(&network->stage[s].encoder[c]);
+            flops += network_flops_conv(&network->stage[s].encoder[c]);
     for (int j = 0; j < network->fcs; j++) flops += 2.0 * network->fc[j].in * network->fc[j].out;
     return flops;
 }
@@ -163,6 +163,6 @@ double network_flops_decoder(const struct network *network) {
     double flops = 0;
     for (int s = 0; s < network->stages; s++)
         for (int c = 0; c < network->stage[s].convs; c++)
-            flops += conv_flops(&network->stage[s].decoder[c]);
+            flops += network_flops_conv(&network->stage[s].decoder[c]);
     return flops;
 }

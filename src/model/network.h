@@ -63,7 +63,9 @@ void network_clear(struct network *network);
  * on every machine); biases 0. Tensor i draws from stream (seed, RNG_WEIGHTS, i). */
 void network_initialise(float *parameters, const struct network *network, uint64_t seed);
 
-/* Multiply-adds x 2 of one image: encoder (with classifier) forward, and decoder forward. */
+/* Multiply-adds x 2 of one image: a convolution, the encoder (with classifier) forward, the decoder
+ * forward. */
+double network_flops_conv(const struct conv_layer *conv);
 double network_flops_encoder(const struct network *network);
 double network_flops_decoder(const struct network *network);
 

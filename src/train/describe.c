@@ -5,10 +5,6 @@
 
 #include "base/cpu.h"
 
-static double conv_flops(const struct conv_layer *conv) {
-    return 2.0 * conv->in * conv->out * conv->kernel * conv->kernel * conv->height * conv->width;
-}
-
 /* Values of a layer's weight and bias. */
 static json_int_t conv_parameters(const struct conv_layer *conv) {
     return (json_int_t)conv->out * ((json_int_t)conv->in * conv->kernel * conv->kernel + 1);
@@ -19,7 +15,7 @@ static json_t *conv_json(const char *side, int s, int c, const struct conv_layer
                      json_sprintf("%s.%d.%d", side, s, c), "kind", "convolution", "kernel",
                      conv->kernel, "input", conv->in, conv->height, conv->width, "output",
                      conv->out, conv->height, conv->width, "parameters", conv_parameters(conv),
-                     "flops", conv_flops(conv));
+                     "flops", network_flops_conv(conv));
 }
 
 /* pool takes the stage's full size to the pooled one, unpool the way back. */

@@ -31,16 +31,6 @@ fail:
     return status;
 }
 
-static void tell(struct reporter *reporter, size_t done, size_t count, double start) {
-    struct swwae_progress progress = report_blank("encode");
-    const double seconds = report_now() - start;
-    progress.step = done;
-    progress.steps = count;
-    if (seconds > 0) progress.images_per_second = (double)done / seconds;
-    if (done) progress.seconds_left = seconds / (double)done * (double)(count - done);
-    report_send(reporter, &progress);
-}
-
 /* PREFIX-labels.npy */
 static swwae_status write_labels(const struct swwae_dataset *dataset, const char *path) {
     swwae_status status = SWWAE_OK;
@@ -88,7 +78,7 @@ swwae_status encode_dataset(struct swwae_model *model, const struct swwae_datase
         TRY(encode_images(model, images, n, stage, what, where));
         TRY(file_put(&files[WHAT], what, n * size * sizeof *what));
         TRY(file_put(&files[WHERE], where, n * size));
-        if (report_due(reporter)) tell(reporter, i + n, dataset->count, start);
+        if (report_due(reporter)) report_count(reporter, "encode", i + n, dataset->count, start);
         CHECK(!reporter->stop, SWWAE_E_INTERRUPTED, "stopped after %zu of %zu images", i + n,
               dataset->count);
     }

@@ -83,17 +83,6 @@ static swwae_status add(struct totals *totals, struct swwae_evaluation *evaluati
     return SWWAE_OK;
 }
 
-static void tell(struct reporter *reporter, const struct evaluate *e, size_t done, size_t count,
-                 double start) {
-    struct swwae_progress progress = report_blank(e->what);
-    double seconds = report_now() - start;
-    progress.step = done;
-    progress.steps = count;
-    if (seconds > 0) progress.images_per_second = (double)done / seconds;
-    if (done) progress.seconds_left = seconds / (double)done * (double)(count - done);
-    report_send(reporter, &progress);
-}
-
 swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct evaluate *e,
                           struct reporter *reporter) {
     swwae_status status = SWWAE_OK;
@@ -124,7 +113,7 @@ swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct eval
             dataset_image(e->dataset, e->indices ? e->indices[i + j] : i + j, images + j * pixels);
         TRY(engine_forward(e->model->engine, &forward, e->model->parameters, images, (int)n));
         TRY(add(&totals, &result, e, images, logits, rebuilt, i, n));
-        if (report_due(reporter)) tell(reporter, e, i + n, count, start);
+        if (report_due(reporter)) report_count(reporter, e->what, i + n, count, start);
         CHECK(!reporter->stop, SWWAE_E_INTERRUPTED, "stopped after %zu of %zu images", i + n,
               count);
     }

@@ -40,6 +40,17 @@ struct swwae_progress report_blank(const char *what) {
                                    .best_score = NAN};
 }
 
+void report_count(struct reporter *reporter, const char *what, size_t done, size_t count,
+                  double start) {
+    struct swwae_progress progress = report_blank(what);
+    double seconds = report_now() - start;
+    progress.step = done;
+    progress.steps = count;
+    if (seconds > 0) progress.images_per_second = (double)done / seconds;
+    if (done) progress.seconds_left = seconds / (double)done * (double)(count - done);
+    report_send(reporter, &progress);
+}
+
 void report_message(struct reporter *reporter, const char *format, ...) {
     char text[1024];
     va_list arguments;

@@ -32,6 +32,10 @@ bool report_due(const struct reporter *reporter);
 /* Calls the callback. */
 void report_send(struct reporter *reporter, const struct swwae_progress *progress);
 
+/* Tells that `done` of `count` images of a call that began at `start` (report_now) are done. */
+void report_count(struct reporter *reporter, const char *what, size_t done, size_t count,
+                  double start);
+
 /* A sentence for the user. */
 void report_message(struct reporter *reporter, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
