@@ -176,11 +176,12 @@ static void ours_create(struct ours *o, const struct bench *bench, int threads, 
     memset(o, 0, sizeof *o);
     o->mode = bench->mode;
     o->threads = threads;
-    if (network_build(&o->network, bench->arch, bench->channels, bench->side, bench->side))
+    if (network_build(&o->network, bench->arch, bench->channels, bench->side, bench->side, NULL))
         die(swwae_last_error());
     const struct objective objective = objective_of(bench->mode, o->network.stages);
     const struct settings settings = {.optimizer = OPTIMIZER_ADAM};
-    struct engine_options options = {.objective = &objective, .threads = threads, .isa = (int)isa};
+    struct engine_options options = {
+        .objective = &objective, .batch = BATCH, .threads = threads, .isa = (int)isa};
     if (engine_create(&o->training, &o->network, &options)) die(swwae_last_error());
     options.objective = NULL;
     if (engine_create(&o->inference, &o->network, &options)) die(swwae_last_error());
@@ -212,9 +213,9 @@ static void ours_free(struct ours *o) {
 }
 
 static double ours_train(struct ours *o) {
+    const struct batch batch = {.images = o->images, .labels = o->labels, .n = BATCH};
     const double begin = now_ms();
-    if (engine_step(o->training, &o->losses, o->gradient, o->parameters, o->images, o->labels,
-                    BATCH))
+    if (engine_step(o->training, &o->losses, o->gradient, o->parameters, &batch))
         die(swwae_last_error());
     optimizer_step(&o->adam, o->parameters, o->gradient, LR, o->threads);
     return now_ms() - begin;

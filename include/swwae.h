@@ -82,6 +82,12 @@ typedef enum swwae_where {
 SWWAE_API swwae_status swwae_model_create(swwae_model **model, const char *arch, int channels,
                                           int height, int width, uint64_t seed);
 
+/* An untrained model as a training with these options would start from: architecture, variant and
+ * seed are theirs. channels, height, width as above, after padding. */
+typedef struct swwae_options swwae_options;
+SWWAE_API swwae_status swwae_model_create_from(swwae_model **model, const swwae_options *options,
+                                               int channels, int height, int width);
+
 /* Reads a model file (.safetensors), or the best model of a run folder. */
 SWWAE_API swwae_status swwae_model_load(swwae_model **model, const char *path);
 
@@ -124,6 +130,12 @@ SWWAE_API swwae_status swwae_model_predict(swwae_model *model, const float *imag
 SWWAE_API swwae_status swwae_model_reconstruct(swwae_model *model, const float *images, size_t n,
                                                swwae_where where, float *reconstructions);
 
+/* Images rebuilt as if they were of another class: the decoder starts from class k alone (0 ..
+ * classes-1), with each image's own where. Fails on a model whose decoder starts from the features
+ * (option decoder-top, paper section 3). */
+SWWAE_API swwae_status swwae_model_reconstruct_as(swwae_model *model, const float *images, size_t n,
+                                                  int k, float *reconstructions);
+
 /* Number of stages (pools) of the model, numbered from the image. */
 SWWAE_API int swwae_model_stages(const swwae_model *model);
 
@@ -132,11 +144,21 @@ SWWAE_API int swwae_model_stages(const swwae_model *model);
 SWWAE_API swwae_status swwae_model_code_size(const swwae_model *model, int stage, int *channels,
                                              int *height, int *width);
 
+/* The sharpness beta of a stage's soft pooling (paper section 3.1); 0 for max pooling, and for a
+ * stage that is out of range. */
+SWWAE_API double swwae_model_beta(const swwae_model *model, int stage);
+
 /* What and where of a stage (paper section 3), both (n, channels, height, width) as
  * swwae_model_code_size says; either may be NULL. where counts cells inside its window, row by
- * row: 0..pool * pool - 1. */
+ * row: 0..pool * pool - 1. Fails on a stage with soft pooling. */
 SWWAE_API swwae_status swwae_model_encode(swwae_model *model, const float *images, size_t n,
                                           int stage, float *what, uint8_t *where);
+
+/* The same for a stage with soft pooling, whose where is a position: (n, channels, height, width,
+ * 2), x then y, from -1 (centre of the window's first cell) to 1 (of its last). Fails on a stage
+ * with max pooling. */
+SWWAE_API swwae_status swwae_model_encode_soft(swwae_model *model, const float *images, size_t n,
+                                               int stage, float *what, float *where);
 
 /* ---- 3. Data --------------------------------------------------------------------------- */
 
@@ -225,7 +247,8 @@ SWWAE_API swwae_status swwae_evaluate(swwae_model *model, const swwae_dataset *d
 SWWAE_API void swwae_evaluation_clear(swwae_evaluation *evaluation);
 
 /* Writes the codes of a data set as NumPy files: PREFIX-what.npy (float32) and PREFIX-where.npy
- * (uint8), shaped (images, channels, height, width), and PREFIX-labels.npy (int32, -1: none).
+ * (uint8), shaped (images, channels, height, width), and PREFIX-labels.npy (int32, -1: none). The
+ * where of a stage with soft pooling is float32, (images, channels, height, width, 2).
  * progress may be NULL. */
 SWWAE_API swwae_status swwae_encode(swwae_model *model, const swwae_dataset *dataset, int stage,
                                     const char *prefix, swwae_progress_fn progress, void *user);
@@ -238,9 +261,8 @@ SWWAE_API swwae_status swwae_picture_write(const char *path, const float *images
 
 /* ---- 5. Training ----------------------------------------------------------------------- */
 
-/* A set of named options with defaults; the names are the command's long options
- * (swwae train --help) and the keys of a run's config.json. */
-typedef struct swwae_options swwae_options;
+/* A set of named options with defaults (swwae_options, declared above); the names are the command's
+ * long options (swwae train --help) and the keys of a run's config.json. */
 
 typedef struct swwae_option_info {
     const char *name;     /* "lambda-rec" */
@@ -272,6 +294,25 @@ SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_
  * may be NULL; only epochs, steps and threads may differ from the run's own. */
 SWWAE_API swwae_status swwae_resume(const char *run, const swwae_options *more,
                                     swwae_progress_fn progress, void *user);
+
+/* ---- 6. Studies ------------------------------------------------------------------------- */
+
+/* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures
+ * (gnuplot, where it is installed) and a page of Markdown. A study that was interrupted goes on
+ * where it stopped when it is run again with the same folder.
+ * name: see swwae_study_info_at. options: of its trainings; what was not set there takes the
+ * study's own values. quick: minutes instead of hours, with fewer images, seeds and epochs.
+ * folder NULL: "studies/NAME". progress may be NULL. */
+SWWAE_API swwae_status swwae_study(const char *name, const swwae_options *options, bool quick,
+                                   const char *folder, swwae_progress_fn progress, void *user);
+
+typedef struct swwae_study_info {
+    const char *name; /* "where" */
+    const char *help; /* one line */
+} swwae_study_info;
+
+/* The i-th study, or NULL past the last. Static storage. */
+SWWAE_API const swwae_study_info *swwae_study_info_at(size_t i);
 
 #ifdef __cplusplus
 }

@@ -36,7 +36,7 @@ swwae_status swwae_model_create(swwae_model **model, const char *arch, int chann
     swwae_status status = SWWAE_OK;
     NEED(model);
     NEED(arch);
-    TRY(model_create(model, arch, channels, height, width));
+    TRY(model_create(model, arch, channels, height, width, NULL));
     network_initialise((*model)->parameters, &(*model)->network, seed);
 fail:
     return status;

@@ -26,7 +26,8 @@ struct fixture {
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     assert_int_equal(
-        network_build(&f->network, "(20)5c-(17)3c-2p-(33)3c-3p-12fc-7fc", 1, SIDE, SIDE), SWWAE_OK);
+        network_build(&f->network, "(20)5c-(17)3c-2p-(33)3c-3p-12fc-7fc", 1, SIDE, SIDE, NULL),
+        SWWAE_OK);
     f->objective = (struct objective){.nll = 1, .rec = 0.5, .m = {0.2}};
     f->parameters = calloc(f->network.parameters, sizeof(float));
     network_initialise(f->parameters, &f->network, 5);
@@ -49,8 +50,10 @@ static int teardown(void **state) {
 
 static struct engine *engine_of(const struct fixture *f, int threads, int isa, bool training) {
     struct engine *engine = NULL;
-    const struct engine_options options = {
-        .objective = training ? &f->objective : NULL, .threads = threads, .isa = isa};
+    const struct engine_options options = {.objective = training ? &f->objective : NULL,
+                                           .batch = BATCH,
+                                           .threads = threads,
+                                           .isa = isa};
     assert_int_equal(engine_create(&engine, &f->network, &options), SWWAE_OK);
     return engine;
 }
@@ -69,7 +72,7 @@ static void test_bits(void **state) {
             for (int repeat = 0; repeat < 2; repeat++) {
                 assert_int_equal(engine_step(engine, t + (size_t)repeat ? &b : &a,
                                              t + (size_t)repeat ? again : first, f->parameters,
-                                             f->images, f->labels, BATCH),
+                                             &(struct batch){f->images, f->labels, BATCH, 0, 0}),
                                  SWWAE_OK);
                 if (t + (size_t)repeat == 0) continue;
                 assert_memory_equal(first, again, n * sizeof *first);
@@ -92,7 +95,8 @@ static void test_sets_agree(void **state) {
     float *exact = calloc(n, sizeof *exact), *other = calloc(n, sizeof *other);
     struct losses a, b;
     struct engine *engine = engine_of(f, 1, CPU_REFERENCE, true);
-    engine_step(engine, &a, exact, f->parameters, f->images, f->labels, BATCH);
+    engine_step(engine, &a, exact, f->parameters,
+                &(struct batch){f->images, f->labels, BATCH, 0, 0});
     engine_free(engine);
     for (int isa = CPU_PLAIN; isa < CPU_ISA_COUNT; isa++) {
         if (!cpu_has((enum cpu_isa)isa)) {
@@ -100,7 +104,8 @@ static void test_sets_agree(void **state) {
             continue;
         }
         engine = engine_of(f, 2, isa, true);
-        engine_step(engine, &b, other, f->parameters, f->images, f->labels, BATCH);
+        engine_step(engine, &b, other, f->parameters,
+                    &(struct batch){f->images, f->labels, BATCH, 0, 0});
         engine_free(engine);
         double difference = 0, size = 0;
         for (size_t i = 0; i < n; i++) {
@@ -205,14 +210,14 @@ static void test_supervised_skips_decoder(void **state) {
     f->objective = (struct objective){.nll = 1};
     struct engine *supervised = engine_of(f, 1, CPU_PLAIN, true);
     const struct engine_options options = {
-        .objective = &f->objective, .threads = 1, .isa = CPU_PLAIN};
+        .objective = &f->objective, .batch = BATCH, .threads = 1, .isa = CPU_PLAIN};
     assert_int_equal(engine_memory_needed(&f->network, &options), engine_memory(supervised));
     assert_true(engine_memory(supervised) < engine_memory(full));
     float *gradient = calloc(f->network.parameters, sizeof *gradient);
     struct losses losses;
-    assert_int_equal(
-        engine_step(supervised, &losses, gradient, f->parameters, f->images, f->labels, BATCH),
-        SWWAE_OK);
+    assert_int_equal(engine_step(supervised, &losses, gradient, f->parameters,
+                                 &(struct batch){f->images, f->labels, BATCH, 0, 0}),
+                     SWWAE_OK);
     assert_true(isnan(losses.rec) && isnan(losses.m[0]) && isfinite(losses.nll));
     assert_int_equal(losses.labelled, 7);
     for (size_t v = 0; v < f->network.view_count; v++) {
@@ -237,9 +242,9 @@ static void test_nan_shows(void **state) {
         const float kept = f->images[40];
         f->images[40] = NAN;
         struct losses losses;
-        assert_int_equal(
-            engine_step(engine, &losses, gradient, f->parameters, f->images, f->labels, BATCH),
-            SWWAE_OK);
+        assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
+                                     &(struct batch){f->images, f->labels, BATCH, 0, 0}),
+                         SWWAE_OK);
         f->images[40] = kept;
         assert_true(isnan(losses.total) && isnan(losses.nll) && isnan(losses.rec));
         engine_free(engine);
@@ -253,12 +258,13 @@ static void test_refusals(void **state) {
     float *gradient = calloc(f->network.parameters, sizeof *gradient);
     struct engine *engine = engine_of(f, 1, CPU_PLAIN, true);
     f->labels[0] = 7;
-    assert_int_equal(
-        engine_step(engine, &losses, gradient, f->parameters, f->images, f->labels, BATCH),
-        SWWAE_E_DATA);
+    assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
+                                 &(struct batch){f->images, f->labels, BATCH, 0, 0}),
+                     SWWAE_E_DATA);
     assert_string_equal(swwae_last_error(), "label 7 found, but the architecture has 7 classes");
     f->labels[0] = 0;
-    assert_int_equal(engine_step(engine, &losses, gradient, f->parameters, f->images, f->labels, 0),
+    assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
+                                 &(struct batch){f->images, f->labels, 0, 0, 0}),
                      SWWAE_E_ARGUMENT);
     engine_free(engine);
     free(gradient);

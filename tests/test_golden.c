@@ -43,6 +43,7 @@ struct golden {
     const char *name;
     struct safetensors file;
     struct network network;
+    struct variant variant;
     struct objective objective;
     int batch;
     float *parameters, *images;
@@ -104,15 +105,15 @@ static void golden_read(struct golden *g, const char *name) {
     memset(g, 0, sizeof *g);
     g->name = name;
     if (safetensors_read(&g->file, path) != SWWAE_OK) fail_msg("%s", swwae_last_error());
+    g->variant = (struct variant){.output = (enum output)choice_of(g, "output", outputs)};
     assert_int_equal(network_build(&g->network, text_of(g, "architecture"),
                                    (int)number_of(g, "channels"), (int)number_of(g, "height"),
-                                   (int)number_of(g, "width")),
+                                   (int)number_of(g, "width"), &g->variant),
                      SWWAE_OK);
     g->objective =
         (struct objective){.nll = number_of(g, "lambda-nll"),
                            .rec = number_of(g, "lambda-rec"),
-                           .reduction = (enum reduction)choice_of(g, "reduction", reductions),
-                           .output = (enum output)choice_of(g, "output", outputs)};
+                           .reduction = (enum reduction)choice_of(g, "reduction", reductions)};
     const char *m = text_of(g, "lambda-m");
     for (int s = 0; s < NOTATION_STAGES && *m; s++) {
         char *end;
@@ -143,16 +144,16 @@ static void golden_free(struct golden *g) {
 static struct engine *engine_of(const struct golden *g, int isa, int threads) {
     struct engine *engine = NULL;
     const struct engine_options options = {
-        .objective = &g->objective, .threads = threads, .isa = isa};
+        .objective = &g->objective, .batch = g->batch, .threads = threads, .isa = isa};
     assert_int_equal(engine_create(&engine, &g->network, &options), SWWAE_OK);
     return engine;
 }
 
 static void step_of(struct engine *engine, const struct golden *g, struct losses *losses,
                     float *gradient, const float *parameters) {
-    assert_int_equal(
-        engine_step(engine, losses, gradient, parameters, g->images, g->labels, g->batch),
-        SWWAE_OK);
+    assert_int_equal(engine_step(engine, losses, gradient, parameters,
+                                 &(struct batch){g->images, g->labels, g->batch, 0, 0}),
+                     SWWAE_OK);
 }
 
 /* ---- comparisons: each returns the number of faults and prints them ---- */

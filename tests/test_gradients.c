@@ -23,45 +23,56 @@ struct example {
     int channels, height, width, batch;
     int labelled; /* the first so many images have a label */
     struct objective objective;
+    struct variant variant;
 };
 
-#define ALL(r, o) \
-    { .nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .reduction = r, .output = o }
+#define ALL(r) \
+    { .nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .reduction = r }
 
 static const struct example examples[] = {
     {"all terms, mean", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
-     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_MEAN)},
     {"all terms, sum", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
-     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_SUM)},
     {"all terms, norm", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
-     ALL(REDUCTION_NORM, OUTPUT_LINEAR)},
-    {"sigmoid", "(3)3c-2p-(4)3c-2p-4fc", 2, 6, 6, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_SIGMOID)},
-    {"supervised", "(3)3c-2p-(4)3c-2p-6fc-4fc", 1, 8, 8, 3, 3, {.nll = 1}},
-    {"unsupervised", "(3)5c-(4)3c-3p", 1, 9, 9, 2, 0, {.rec = 1}},
-    {"unsupervised with inner term", "(3)3c-2p-(4)3c-2p", 1, 8, 8, 2, 0, {.rec = 1, .m = {0.2}}},
-    {"inner term alone", "(3)3c-2p-(4)3c-2p-(3)1c-2p", 1, 8, 8, 2, 0, {.m = {0, 0.6}}},
-    {"inner terms without rec",
-     "(3)3c-2p-(4)3c-2p-(3)1c-2p-3fc",
+     .objective = ALL(REDUCTION_NORM)},
+    {"sigmoid",
+     "(3)3c-2p-(4)3c-2p-4fc",
+     2,
+     6,
+     6,
+     2,
      1,
-     8,
-     8,
-     2,
-     2,
-     {.nll = 0.1, .m = {0.4, 0.6}}},
+     .objective = ALL(REDUCTION_MEAN),
+     {.output = OUTPUT_SIGMOID}},
+    {"supervised", "(3)3c-2p-(4)3c-2p-6fc-4fc", 1, 8, 8, 3, 3, .objective = {.nll = 1}},
+    {"unsupervised", "(3)5c-(4)3c-3p", 1, 9, 9, 2, 0, .objective = {.rec = 1}},
+    {"unsupervised with inner term", "(3)3c-2p-(4)3c-2p", 1, 8, 8, 2, 0,
+     .objective = {.rec = 1, .m = {0.2}}},
+    {"inner term alone", "(3)3c-2p-(4)3c-2p-(3)1c-2p", 1, 8, 8, 2, 0, .objective = {.m = {0, 0.6}}},
+    {"inner terms without rec", "(3)3c-2p-(4)3c-2p-(3)1c-2p-3fc", 1, 8, 8, 2, 2,
+     .objective = {.nll = 0.1, .m = {0.4, 0.6}}},
     {"partial windows, odd sizes", "(3)3c-(4)3c-3p-(5)3c-2p-3fc", 1, 7, 11, 2, 1,
-     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_SUM)},
     {"window larger than the map", "(3)3c-4p-(4)3c-4p-3fc", 1, 6, 5, 2, 1,
-     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
-    {"one pixel", "(3)1c-2p-(4)3c-2p-3fc", 1, 1, 1, 1, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
-    {"batch of one", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 1, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
-    {"kernels 11 and 7", "(2)11c-2p-(3)7c-2p-3fc", 1, 8, 8, 2, 2,
-     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_SUM)},
+    {"one pixel", "(3)1c-2p-(4)3c-2p-3fc", 1, 1, 1, 1, 1, .objective = ALL(REDUCTION_MEAN)},
+    {"batch of one", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 1, 1, .objective = ALL(REDUCTION_MEAN)},
+    {"kernels 11 and 7", "(2)11c-2p-(3)7c-2p-3fc", 1, 8, 8, 2, 2, .objective = ALL(REDUCTION_SUM)},
     {"blocks of channels", "(17)3c-2p-(18)3c-2p-17fc-3fc", 1, 4, 4, 2, 1,
-     ALL(REDUCTION_SUM, OUTPUT_LINEAR)},
-    {"three colours", "(4)3c-2p-(3)3c-2p-3fc", 3, 6, 6, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
-    {"blocked image", "(4)3c-2p-(3)3c-2p-3fc", 7, 5, 5, 2, 1, ALL(REDUCTION_MEAN, OUTPUT_SIGMOID)},
+     .objective = ALL(REDUCTION_SUM)},
+    {"three colours", "(4)3c-2p-(3)3c-2p-3fc", 3, 6, 6, 2, 1, .objective = ALL(REDUCTION_MEAN)},
+    {"blocked image",
+     "(4)3c-2p-(3)3c-2p-3fc",
+     7,
+     5,
+     5,
+     2,
+     1,
+     .objective = ALL(REDUCTION_MEAN),
+     {.output = OUTPUT_SIGMOID}},
     {"more images than shares", "(2)3c-2p-(3)3c-2p-3fc", 1, 4, 4, 19, 7,
-     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_MEAN)},
     {"upsample",
      "(3)3c-2p-(4)3c-3p-(3)3c-2p-3fc",
      1,
@@ -69,7 +80,8 @@ static const struct example examples[] = {
      7,
      2,
      1,
-     {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .unpooling = UNPOOL_UPSAMPLE}},
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}},
+     {.unpooling = UNPOOL_UPSAMPLE}},
     {"fixed",
      "(3)3c-2p-(4)3c-3p-(3)3c-2p-3fc",
      1,
@@ -77,9 +89,10 @@ static const struct example examples[] = {
      7,
      2,
      1,
-     {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .unpooling = UNPOOL_FIXED}},
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}},
+     {.unpooling = UNPOOL_FIXED}},
     {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
-     ALL(REDUCTION_MEAN, OUTPUT_LINEAR)},
+     .objective = ALL(REDUCTION_MEAN)},
 };
 
 static double uniform(struct rng *rng, double low, double high) {
@@ -89,7 +102,8 @@ static double uniform(struct rng *rng, double low, double high) {
 static void check(void **state) {
     const struct example *x = *state;
     struct network network;
-    assert_int_equal(network_build(&network, x->arch, x->channels, x->height, x->width), SWWAE_OK);
+    assert_int_equal(
+        network_build(&network, x->arch, x->channels, x->height, x->width, &x->variant), SWWAE_OK);
     const size_t count = network.parameters;
     const size_t pixels = (size_t)(x->channels * x->height * x->width);
     double *parameters = calloc(count, sizeof *parameters),
@@ -111,11 +125,11 @@ static void check(void **state) {
 
     struct engine *engine = NULL;
     const struct engine_options options = {
-        .objective = &x->objective, .threads = 1, .isa = CPU_REFERENCE};
+        .objective = &x->objective, .batch = x->batch, .threads = 1, .isa = CPU_REFERENCE};
     assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
     struct losses losses;
-    assert_int_equal(engine_step(engine, &losses, gradient, parameters, images, labels, x->batch),
-                     SWWAE_OK);
+    const struct batch batch = {.images = images, .labels = labels, .n = x->batch};
+    assert_int_equal(engine_step(engine, &losses, gradient, parameters, &batch), SWWAE_OK);
     double largest = 0, worst = 0;
     for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
     assert_true(largest > 1e-4); /* the case reaches something */
@@ -126,7 +140,7 @@ static void check(void **state) {
         double total[2];
         for (int side = 0; side < 2; side++) {
             parameters[i] = kept + (side ? step : -step);
-            engine_step(engine, &losses, unused, parameters, images, labels, x->batch);
+            engine_step(engine, &losses, unused, parameters, &batch);
             total[side] = losses.total;
         }
         parameters[i] = kept;

@@ -24,7 +24,7 @@ static swwae_model *make(void) {
     assert_int_equal(swwae_model_create(&model, ARCH, 1, SIDE, SIDE, 5), SWWAE_OK);
     snprintf(model->class_names[1], 64, "caf\xc3\xa9 \"quoted\"");
     snprintf(model->data, sizeof model->data, "toys");
-    model->output = OUTPUT_SIGMOID;
+    model->network.variant.output = OUTPUT_SIGMOID;
     model->reduction = REDUCTION_SUM;
     model->step = 77;
     model->options = strdup("{\"lr\": 0.1}");
@@ -78,7 +78,7 @@ static void test_save_and_load(void **state) {
     assert_string_equal(back->class_names[1], model->class_names[1]);
     assert_string_equal(back->data, "toys");
     assert_string_equal(back->options, model->options);
-    assert_true(back->output == OUTPUT_SIGMOID && back->reduction == REDUCTION_SUM);
+    assert_true(back->network.variant.output == OUTPUT_SIGMOID && back->reduction == REDUCTION_SUM);
     assert_int_equal(back->step, 77);
     swwae_model_free(back);
     /* the folder that holds it */

@@ -18,7 +18,8 @@
 
 static struct network build(const char *arch, int channels, int height, int width) {
     struct network network = {0};
-    if (network_build(&network, arch, channels, height, width)) fail_msg("%s", swwae_last_error());
+    if (network_build(&network, arch, channels, height, width, NULL))
+        fail_msg("%s", swwae_last_error());
     return network;
 }
 
@@ -244,7 +245,7 @@ static void refuses(const char *arch, int channels, int height, int width, swwae
     struct network n, before;
     memset(&n, 0x5a, sizeof n);
     memcpy(&before, &n, sizeof n);
-    assert_int_equal(network_build(&n, arch, channels, height, width), status);
+    assert_int_equal(network_build(&n, arch, channels, height, width, NULL), status);
     assert_string_equal(swwae_last_error(), message);
     assert_memory_equal(&n, &before, sizeof n);
 }

@@ -16,9 +16,9 @@ struct networks {
 static int set_up(void **state) {
     static struct networks n;
     *state = &n;
-    return network_build(&n.one, "(4)3c-2p", 1, 8, 8) ||
-           network_build(&n.three, "(4)3c-2p-(4)3c-2p-(4)3c-2p", 1, 8, 8) ||
-           network_build(&n.three_fc, "(4)3c-2p-(4)3c-2p-(4)3c-2p-10fc", 1, 8, 8);
+    return network_build(&n.one, "(4)3c-2p", 1, 8, 8, NULL) ||
+           network_build(&n.three, "(4)3c-2p-(4)3c-2p-(4)3c-2p", 1, 8, 8, NULL) ||
+           network_build(&n.three_fc, "(4)3c-2p-(4)3c-2p-(4)3c-2p-10fc", 1, 8, 8, NULL);
 }
 
 static int tear_down(void **state) {

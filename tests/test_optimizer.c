@@ -106,7 +106,7 @@ static float *train(const struct network *network, const struct settings *settin
 static void check(const char *what, const struct settings *settings, const double *expected,
                   const double *expected_float) {
     struct network network;
-    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 2, 2), SWWAE_OK);
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 2, 2, NULL), SWWAE_OK);
     assert_int_equal(network.parameters, 45);
     float *p = train(&network, settings, 1, STEPS);
     const double tolerance = STEPS * 4 * 0x1p-24;
@@ -135,7 +135,7 @@ static void test_torch(void **state) {
 static void test_threads_and_resume(void **state) {
     (void)state;
     struct network network; /* 44,000 values in a tensor: several chunks */
-    assert_int_equal(network_build(&network, "(20)3c-2p-(50)7c-2p-10fc", 1, 8, 8), SWWAE_OK);
+    assert_int_equal(network_build(&network, "(20)3c-2p-(50)7c-2p-10fc", 1, 8, 8, NULL), SWWAE_OK);
     for (int kind = OPTIMIZER_ADAM; kind <= OPTIMIZER_SGD; kind++) {
         struct settings s = settings_of((enum optimizer_kind)kind, 0.9, 0.01);
         float *one = train(&network, &s, 1, STEPS);
@@ -156,7 +156,7 @@ static void test_threads_and_resume(void **state) {
 static void test_decay_spares_biases(void **state) {
     (void)state;
     struct network network;
-    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4), SWWAE_OK);
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, NULL), SWWAE_OK);
     struct settings s = settings_of(OPTIMIZER_ADAM, 0.9, 0.5);
     struct optimizer optimizer;
     assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);

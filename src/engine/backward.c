@@ -130,7 +130,7 @@ static void image_back(const struct pass *p, const struct target *t, struct term
     struct map *d = &p->w->g_decoded[0][0], *rebuilt = &p->w->decoded[0][0];
     const struct objective *objective = &p->plan->objective;
     distance_back(p, d, rebuilt, &p->w->image, objective->rec, t->batch, &sums->rec);
-    if (objective->output == OUTPUT_SIGMOID) sigmoid_back(d, rebuilt, p->images);
+    if (p->plan->network->variant.output == OUTPUT_SIGMOID) sigmoid_back(d, rebuilt, p->images);
 }
 
 /* g_decoded of stage s > 0's output: what comes back through the unpooling below it, if that

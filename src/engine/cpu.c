@@ -219,9 +219,11 @@ static void losses_total(struct losses *losses, const struct engine *e,
 }
 
 swwae_status engine_step(struct engine *e, struct losses *losses, real *gradient,
-                         const real *parameters, const real *images, const int32_t *labels, int n) {
+                         const real *parameters, const struct batch *batch) {
     swwae_status status = SWWAE_OK;
-    struct step_job step = {.e = e, .images = images, .labels = labels, .n = n};
+    const int32_t *labels = batch->labels;
+    const int n = batch->n;
+    struct step_job step = {.e = e, .images = batch->images, .labels = labels, .n = n};
     CHECK(e->plan.training, SWWAE_E_INTERNAL, "a forward-only engine was asked for a step");
     CHECK(n >= 1, SWWAE_E_ARGUMENT, "a batch of %d images found, expected at least 1", n);
     if (labels && e->plan.classifier)
@@ -300,7 +302,7 @@ static void forward_share(void *context, int j, int worker) {
     for (int i = share_first(j, job->n); i < end; i += pass.images) {
         pass.images = end - i < e->plan.group ? end - i : e->plan.group;
         const bool other = forward->reconstruction && forward->where == SWWAE_WHERE_OTHER &&
-                           e->plan.objective.unpooling == UNPOOL_SWITCHES;
+                           e->plan.network->variant.unpooling == UNPOOL_SWITCHES;
         if (other) encode_others(&pass, job, i, pixels);
         pass_load(&pass, job->images + (size_t)i * pixels);
         pass_encode(&pass);

@@ -18,16 +18,16 @@ struct losses {
     double total;
     double nll, rec;
     double m[NOTATION_STAGES];
+    double l1;
     size_t labelled; /* images that entered nll */
     size_t wrong;    /* of these, classified wrongly */
 };
 
-/* objective NULL: forward passes only (no gradient memory); output and unpooling are then those
- * below. threads >= 1; more than ENGINE_SHARES are not used. isa: which kernels. */
+/* objective NULL: forward passes only (no gradient memory). threads >= 1; more than ENGINE_SHARES
+ * are not used. isa: which kernels. */
 struct engine_options {
     const struct objective *objective; /* may be NULL; copied */
-    enum output output;                /* used when objective is NULL */
-    enum unpooling unpooling;          /* used when objective is NULL */
+    int batch;                         /* the most images of a step; unused without objective */
     int threads;
     int isa; /* enum cpu_isa */
 };
@@ -44,20 +44,34 @@ size_t engine_memory_needed(const struct network *network, const struct engine_o
 /* Bytes the engine holds. */
 size_t engine_memory(const struct engine *engine);
 
+/* One batch. images (n, channels, height, width); labels (n), -1 for none, below network->classes
+ * otherwise; may be NULL when no term and no decoder looks at them. 1 <= n <= options.batch. What
+ * dropout and noise draw is a function of seed and step. */
+struct batch {
+    const real *images;
+    const int32_t *labels;
+    int n;
+    uint64_t seed, step;
+};
+
 /* Loss and gradient of one batch. A term that is 0 is left out. gradient receives (parameters)
- * values, zeros for parameters no term reaches. images (n, channels, height, width); labels (n),
- * -1 for none, below network->classes otherwise; may be NULL when nll is 0. n >= 1. */
+ * values: zeros for parameters no term reaches, and for running statistics the batch's own mean and
+ * (unbiased) variance. */
 swwae_status engine_step(struct engine *engine, struct losses *losses, real *gradient,
-                         const real *parameters, const real *images, const int32_t *labels, int n);
+                         const real *parameters, const struct batch *batch);
 
 /* What a forward pass should leave. Pointers may be NULL. */
 struct forward {
     swwae_where where;    /* of the decoder */
+    const int *as_class;  /* a decoder that starts from the classes starts from this one; NULL:
+                             from what the classifier says */
     real *logits;         /* (n, classes) */
     real *reconstruction; /* (n, channels, height, width) */
-    int stage;            /* whose codes the next two take */
+    int stage;            /* whose codes the next take */
     real *what;           /* (n, maps, pooled height, pooled width) */
-    uint8_t *switches;    /* the same shape */
+    uint8_t *switches;    /* the same shape; max pooling only */
+    real *positions;      /* (n, maps, pooled height, pooled width, 2): x, y in -1 .. 1; soft
+                             pooling only */
 };
 swwae_status engine_forward(struct engine *engine, const struct forward *forward,
                             const real *parameters, const real *images, int n);

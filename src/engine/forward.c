@@ -64,7 +64,7 @@ static void sigmoid(const struct map *x, int images) {
 }
 
 uint8_t *const *pass_where(const struct pass *p) {
-    switch (p->plan->objective.unpooling) {
+    switch (p->plan->network->variant.unpooling) {
     case UNPOOL_UPSAMPLE: return NULL;
     case UNPOOL_FIXED: return p->w->where_first;
     default: return p->w->where;
@@ -86,5 +86,5 @@ void pass_decode(const struct pass *p, uint8_t *const *where, int bottom) {
             conv_run(p, &p->plan->decoder[s][c], &w->decoded[s][c], x, s > 0 || c > 0);
         what = &w->decoded[s][0];
     }
-    if (bottom == 0 && p->plan->objective.output == OUTPUT_SIGMOID) sigmoid(what, p->images);
+    if (bottom == 0 && p->plan->network->variant.output == OUTPUT_SIGMOID) sigmoid(what, p->images);
 }

@@ -59,8 +59,6 @@ void plan_build(struct plan *plan, const struct network *network,
     plan->network = network;
     plan->training = objective != NULL;
     plan->decoder_bottom = network->stages;
-    plan->objective =
-        (struct objective){.output = options->output, .unpooling = options->unpooling};
     if (objective) {
         plan->objective = *objective;
         plan->decoder_bottom = objective_decoder_bottom(objective, network);
@@ -188,6 +186,6 @@ static void book_backward(struct workspace *w, struct arena *arena, const struct
 void plan_book(struct workspace *workspace, struct arena *arena, const struct plan *plan) {
     memset(workspace, 0, sizeof *workspace);
     book_forward(workspace, arena, plan);
-    if (plan->objective.unpooling == UNPOOL_FIXED) book_first(workspace, arena, plan);
+    if (plan->network->variant.unpooling == UNPOOL_FIXED) book_first(workspace, arena, plan);
     if (plan->training) book_backward(workspace, arena, plan);
 }

@@ -11,52 +11,85 @@
 
 #define FC_INPUTS (1 << 28) /* a gigabyte of weights a unit; an int still holds them padded */
 
-/* Appends one view. False: the size does not fit. */
-static bool add_view(struct network *network, const char *layer, const char *tensor,
-                     const size_t *shape, int rank, int fan_in) {
+const char *const unpooling_names[4] = {"switches", "upsample", "fixed", "average"};
+const char *const output_names[2] = {"linear", "sigmoid"};
+
+/* Appends one view, shaped by what `shape` has of it. False: the size does not fit. */
+static bool add_view(struct network *network, size_t *offset, struct view shape, const char *layer,
+                     const char *tensor) {
     struct view *view = &network->view[network->view_count++];
-    *view = (struct view){.rank = rank, .offset = network->parameters, .size = 1, .fan_in = fan_in};
+    *view = shape;
+    view->offset = *offset = network->parameters;
+    view->size = 1;
     snprintf(view->name, sizeof view->name, "%s.%s", layer, tensor);
-    for (int i = 0; i < rank; i++) {
-        view->shape[i] = shape[i];
-        if (__builtin_mul_overflow(view->size, shape[i], &view->size)) return false;
-    }
+    for (int i = 0; i < view->rank; i++)
+        if (__builtin_mul_overflow(view->size, view->shape[i], &view->size)) return false;
     if (__builtin_add_overflow(network->parameters, view->size, &network->parameters)) return false;
     return network->parameters <= PTRDIFF_MAX / sizeof(double);
 }
 
-/* Appends the views of a layer's weight, of shape (out, ...), and of its bias. */
-static bool add_layer(struct network *network, size_t *weight, size_t *bias, const char *name,
-                      const size_t *shape, int rank) {
-    size_t fan_in = 1; /* at most 4096 * 11 * 11, or an int */
-    for (int i = 1; i < rank; i++) fan_in *= shape[i];
-    *weight = network->parameters;
-    if (!add_view(network, name, "weight", shape, rank, (int)fan_in)) return false;
-    *bias = network->parameters;
-    return add_view(network, name, "bias", shape, 1, 0);
+/* A view of one value for each of a layer's outputs. */
+static struct view per_output(int out, enum role role, float start) {
+    return (struct view){.rank = 1, .shape = {(size_t)out}, .role = role, .start = start};
 }
 
-static bool add_convs(struct network *network, const char *side, bool decoder) {
+static bool add_conv(struct network *network, struct conv_layer *conv, const char *name,
+                     bool tied) {
+    const size_t kernel = (size_t)conv->kernel;
+    const struct view weight = {.rank = 4,
+                                .shape = {(size_t)conv->out, (size_t)conv->in, kernel, kernel},
+                                .fan_in = conv->in * conv->kernel * conv->kernel};
+    if (!tied && !add_view(network, &conv->weight, weight, name, "weight")) return false;
+    if (!add_view(network, &conv->bias, per_output(conv->out, ROLE_BIAS, 0), name, "bias"))
+        return false;
+    if (!network->variant.norm) return true;
+    return add_view(network, &conv->scale, per_output(conv->out, ROLE_SCALE, 1), name, "scale") &&
+           add_view(network, &conv->mean, per_output(conv->out, ROLE_RUNNING, 0), name, "mean") &&
+           add_view(network, &conv->variance, per_output(conv->out, ROLE_RUNNING, 1), name,
+                    "variance");
+}
+
+static bool add_convs(struct network *network, bool decoder) {
+    const bool tied = decoder && network->variant.tied;
     for (int s = 0; s < network->stages; s++)
         for (int c = 0; c < network->stage[s].convs; c++) {
-            struct conv_layer *conv =
-                decoder ? &network->stage[s].decoder[c] : &network->stage[s].encoder[c];
-            size_t kernel = (size_t)conv->kernel;
-            size_t shape[4] = {(size_t)conv->out, (size_t)conv->in, kernel, kernel};
+            struct stage *stage = &network->stage[s];
             char name[48];
-            snprintf(name, sizeof name, "%s.%d.%d", side, s, c);
-            if (!add_layer(network, &conv->weight, &conv->bias, name, shape, 4)) return false;
+            snprintf(name, sizeof name, "%s.%d.%d", decoder ? "decoder" : "encoder", s, c);
+            if (tied) stage->decoder[c].weight = stage->encoder[c].weight;
+            if (!add_conv(network, decoder ? &stage->decoder[c] : &stage->encoder[c], name, tied))
+                return false;
         }
     return true;
+}
+
+static bool add_linear(struct network *network, size_t *weight, size_t *bias, const char *name,
+                       int in, int out) {
+    const struct view matrix = {.rank = 2, .shape = {(size_t)out, (size_t)in}, .fan_in = in};
+    if (weight && !add_view(network, weight, matrix, name, "weight")) return false;
+    return add_view(network, bias, per_output(out, ROLE_BIAS, 0), name, "bias");
 }
 
 static bool add_fcs(struct network *network) {
     for (int j = 0; j < network->fcs; j++) {
         struct fc_layer *fc = &network->fc[j];
-        size_t shape[2] = {(size_t)fc->out, (size_t)fc->in};
         char name[48];
         snprintf(name, sizeof name, "classifier.%d", j);
-        if (!add_layer(network, &fc->weight, &fc->bias, name, shape, 2)) return false;
+        if (!add_linear(network, &fc->weight, &fc->bias, name, fc->in, fc->out)) return false;
+    }
+    return true;
+}
+
+static bool add_mirrors(struct network *network) {
+    const bool tied = network->variant.tied;
+    for (int j = 0; j < network->fcs; j++) {
+        struct fc_layer *fc = &network->fc[j];
+        char name[48];
+        snprintf(name, sizeof name, "decoder.fc.%d", j);
+        fc->mirror_weight = fc->weight;
+        if (!add_linear(network, tied ? NULL : &fc->mirror_weight, &fc->mirror_bias, name, fc->out,
+                        fc->in))
+            return false;
     }
     return true;
 }
@@ -99,25 +132,30 @@ static swwae_status measure(struct network *network) {
 }
 
 swwae_status network_build(struct network *network, const char *arch, int channels, int height,
-                           int width) {
+                           int width, const struct variant *variant) {
     swwae_status status = SWWAE_OK;
     struct network n = {.channels = channels, .height = height, .width = width};
-    size_t layers = 0;
+    size_t views = 0;
+    if (variant) n.variant = *variant;
     TRY(notation_parse(&n.notation, arch));
     CHECK(channels >= 1 && channels <= 1024, SWWAE_E_ARGUMENT,
           "images of %d channels found, expected 1 to 1024", channels);
     CHECK(height >= 1 && height <= 4096 && width >= 1 && width <= 4096, SWWAE_E_ARGUMENT,
           "images of height %d and width %d found, expected 1 to 4096 each", height, width);
     TRY(measure(&n));
-    for (int s = 0; s < n.stages; s++) layers += 2 * (size_t)n.stage[s].convs;
-    layers += (size_t)n.fcs;
-    n.view = calloc(2 * layers, sizeof *n.view);
-    CHECK(n.view, SWWAE_E_MEMORY, "cannot allocate the table of %zu tensors", 2 * layers);
-    CHECK(
-        add_convs(&n, "encoder", false) && add_fcs(&n) && add_convs(&n, "decoder", true),
-        SWWAE_E_ARGUMENT,
-        "architecture \"%.200s\" has more parameters than memory can hold; use fewer maps or units",
-        arch);
+    CHECK(n.fcs || !n.variant.classes_top, SWWAE_E_ARGUMENT,
+          "a decoder that starts from the classes was asked for, but the architecture has no fully "
+          "connected layer; add one such as 10fc");
+    for (int s = 0; s < n.stages; s++) views += 2 * (size_t)n.stage[s].convs;
+    views = views * (n.variant.norm ? 5 : 2) + 4 * (size_t)n.fcs; /* at most */
+    n.view = calloc(views, sizeof *n.view);
+    CHECK(n.view, SWWAE_E_MEMORY, "cannot allocate the table of %zu tensors", views);
+    CHECK(add_convs(&n, false) && add_fcs(&n) && add_convs(&n, true) &&
+              (!n.variant.classes_top || add_mirrors(&n)),
+          SWWAE_E_ARGUMENT,
+          "architecture \"%.200s\" has more parameters than memory can hold; use fewer maps or "
+          "units",
+          arch);
     *network = n;
     return SWWAE_OK;
 fail:
@@ -134,8 +172,8 @@ void network_initialise(float *parameters, const struct network *network, uint64
     for (size_t i = 0; i < network->view_count; i++) {
         const struct view *view = &network->view[i];
         float *values = parameters + view->offset;
-        if (!view->fan_in) {
-            memset(values, 0, view->size * sizeof *values);
+        if (view->role != ROLE_WEIGHT) {
+            for (size_t k = 0; k < view->size; k++) values[k] = view->start;
             continue;
         }
         /* IEEE 754 rounds sqrt exactly, and 2u - 1 is exact: the same weights everywhere. */
@@ -164,5 +202,7 @@ double network_flops_decoder(const struct network *network) {
     for (int s = 0; s < network->stages; s++)
         for (int c = 0; c < network->stage[s].convs; c++)
             flops += network_flops_conv(&network->stage[s].decoder[c]);
+    for (int j = 0; network->variant.classes_top && j < network->fcs; j++)
+        flops += 2.0 * network->fc[j].in * network->fc[j].out;
     return flops;
 }

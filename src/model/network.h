@@ -5,12 +5,46 @@
 #include "model/notation.h"
 #include "tensor/map.h"
 
+#include <stdbool.h>
+
+/* Where the decoder puts each value inside its window. */
+enum unpooling {
+    UNPOOL_SWITCHES = 0, /* at the encoder's where (paper section 3) */
+    UNPOOL_UPSAMPLE,     /* in every cell (the ablation of section 4.1) */
+    UNPOOL_FIXED,        /* always in the first cell (Zhang, Lee, Lee 2016) */
+    UNPOOL_AVERAGE /* spread evenly: value / cells in every cell, the transpose of mean pooling */
+};
+
+enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
+
+/* Their names in options and files, in the order of the enums. */
+extern const char *const unpooling_names[4], *const output_names[2];
+
+/* What there is to choose about a model besides its notation. All zero: the paper's model. */
+struct variant {
+    /* Sharpness of each stage's soft pooling (paper section 3.1); 0: max pooling. */
+    double beta[NOTATION_STAGES];
+    enum unpooling unpooling;
+    enum output output;
+    bool classes_top; /* the decoder starts from the classes through mirrored fc layers */
+    bool tied;        /* decoder weights are the encoder's, transposed; biases are its own */
+    bool norm;        /* batch normalisation after every convolution of both pathways */
+};
+
+/* Batch normalisation of a convolution's output, per channel (paper section 4.4):
+ * scale (x - mean) / sqrt(variance + NORM_EPSILON) + bias. */
+#define NORM_EPSILON 1e-5
+/* running += NORM_MOMENTUM (batch - running), after every training step. */
+#define NORM_MOMENTUM 0.1
+
 /* A "same" convolution: (in, height, width) -> (out, height, width). */
 struct conv_layer {
     int in, out, kernel;
     int height, width;
-    size_t weight; /* offset in the flat parameters, (out, in, kernel, kernel) */
-    size_t bias;   /* offset, (out) */
+    size_t weight; /* offset in the flat parameters, (out, in, kernel, kernel); of a tied decoder
+                      layer that of its mirror image, (in, out, kernel, kernel) */
+    size_t bias;   /* offset, (out); added after the normalisation where there is one */
+    size_t scale, mean, variance; /* offsets, (out); variant.norm only */
 };
 
 /* Convolutions, then a pool; and their mirror in the decoder. decoder[c] undoes encoder[c]:
@@ -29,20 +63,35 @@ struct fc_layer {
     size_t
         weight; /* (out, in); the first layer's inputs are (channel, row, column) of the top what */
     size_t bias; /* (out) */
+    /* Its mirror in a decoder that starts from the classes: out -> in. */
+    size_t mirror_weight; /* (in, out); tied: that of the layer itself, (out, in) */
+    size_t mirror_bias;   /* (in) */
+};
+
+/* What a tensor's values are, for initialisation and for the optimizer. */
+enum role {
+    ROLE_WEIGHT,
+    ROLE_BIAS,    /* starts at 0, does not decay */
+    ROLE_SCALE,   /* starts at 1, does not decay */
+    ROLE_RUNNING, /* a statistic: follows the batches by NORM_MOMENTUM, has no gradient */
 };
 
 /* One named tensor inside the flat parameters. Names: encoder.S.C.weight, classifier.J.bias,
- * decoder.S.C.weight; S counts stages and C convolutions from the image, 0-based. */
+ * decoder.S.C.weight, decoder.fc.J.weight; with batch normalisation a convolution also has .scale,
+ * .mean and .variance. S counts stages and C convolutions from the image, J fc layers, 0-based. */
 struct view {
     char name[64];
     int rank;
     size_t shape[4];
     size_t offset, size; /* values */
-    int fan_in;          /* inputs of one output; 0 for a bias */
+    enum role role;
+    int fan_in;  /* of a weight: inputs of one output; else 0 */
+    float start; /* of the others: the initial value */
 };
 
 struct network {
     struct notation notation;
+    struct variant variant;
     int channels, height, width; /* of the image */
     int stages;
     struct stage stage[NOTATION_STAGES];
@@ -54,13 +103,14 @@ struct network {
     struct view *view; /* (view_count), in order of offset, contiguous; malloc'ed */
 };
 
-/* channels 1..1024, height, width 1..4096; sizes overflow-checked (SWWAE_E_ARGUMENT). */
+/* channels 1..1024, height, width 1..4096; sizes overflow-checked (SWWAE_E_ARGUMENT). variant NULL:
+ * the paper's model. A decoder that starts from the classes needs an fc layer. */
 swwae_status network_build(struct network *network, const char *arch, int channels, int height,
-                           int width);
+                           int width, const struct variant *variant);
 void network_clear(struct network *network);
 
 /* He initialisation, uniform in +-sqrt(6 / fan_in) (same variance as the normal form, and exact
- * on every machine); biases 0. Tensor i draws from stream (seed, RNG_WEIGHTS, i). */
+ * on every machine); biases 0, scales 1. Tensor i draws from stream (seed, RNG_WEIGHTS, i). */
 void network_initialise(float *parameters, const struct network *network, uint64_t seed);
 
 /* Multiply-adds x 2 of one image: a convolution, the encoder (with classifier) forward, the decoder

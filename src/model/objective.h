@@ -13,35 +13,51 @@ enum reduction {
     REDUCTION_NORM      /* |d|, unsquared, as the paper prints it */
 };
 
-enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
-
-/* Where the decoder puts each value inside its window. */
-enum unpooling {
-    UNPOOL_SWITCHES = 0, /* at the encoder's switch (paper section 3) */
-    UNPOOL_UPSAMPLE,     /* in every cell (the ablation of section 4.1) */
-    UNPOOL_FIXED         /* always in the first cell (Zhang, Lee, Lee 2016) */
+/* What the decoder is made to rebuild (Zhang, Lee, Lee 2016, section 3). */
+enum layers {
+    LAYERS_ALL = 0,  /* the image and, where m[s] > 0, the inner boundaries */
+    LAYERS_INPUT,    /* the image only: every m[s] is 0 */
+    LAYERS_LAYERWISE /* all, each decoder stage fed the encoder's own what instead of what the
+                        stage above rebuilt */
 };
 
-/* Their names in options and files, in the order of the enums. */
-extern const char *const reduction_names[3], *const output_names[2], *const unpooling_names[3];
+extern const char *const reduction_names[3], *const layers_names[3];
 
 struct objective {
     double nll;                /* weight of the softmax cross-entropy over labelled images */
     double rec;                /* weight of image against reconstruction */
     double m[NOTATION_STAGES]; /* weight at boundary s: encoder's pooled map of stage s against
                                   the decoder's map about to be unpooled there; s = 0 ..
-                                  stages-2 (at the top both are one tensor) */
+                                  boundaries-1 */
     enum reduction reduction;
-    enum output output;
-    enum unpooling unpooling;
+    enum layers layers;
+    double l1;           /* weight of the sum over stages of |what| (all stages), reduced like the
+                            distances: mean over the elements, or sum */
+    double dropout;      /* share of each fc layer's inputs set to 0; the rest is scaled up */
+    double dropout_conv; /* the same for the inputs of every convolution of the encoder but the
+                            first, whose input is the image */
+    double noise;        /* standard deviation of the normal noise on the encoder's image */
+    double where_noise;  /* share of the where that the decoder gets moved to a random cell */
 };
 
-/* Fails (SWWAE_E_ARGUMENT) when a weight is negative or not finite, when no term is on, or when
- * nll > 0 and the network has no fc layer. */
+/* Boundaries an inner term can stand at: stages - 1, since at the top both sides are one tensor;
+ * stages when the decoder starts from the classes. */
+int objective_boundaries(const struct network *network);
+
+/* Whether a step draws anything at random. */
+bool objective_draws(const struct objective *objective);
+
+/* Fails (SWWAE_E_ARGUMENT) when a weight is negative or not finite, a share is not in 0 .. 1, no
+ * term is on, nll > 0 and the network has no fc layer, or where two choices exclude each other. */
 swwae_status objective_check(const struct objective *objective, const struct network *network);
 
 /* The lowest decoder stage a term needs: 0 when rec > 0, s + 1 for the lowest m[s] > 0, `stages`
- * when the decoder is not needed at all. Stages below are not computed. */
+ * when no stage of the decoder is needed. Stages below are not computed. */
 int objective_decoder_bottom(const struct objective *objective, const struct network *network);
+
+/* Whether the fc layers from the classes down to the top stage run, and whether any part of the
+ * decoder does. */
+bool objective_mirror_on(const struct objective *objective, const struct network *network);
+bool objective_decoder_on(const struct objective *objective, const struct network *network);
 
 #endif

@@ -63,9 +63,7 @@ static json_t *layers_json(const struct network *network) {
 /* Bytes of an engine for forward passes; null where they cannot be counted. */
 static json_t *engine_json(const struct swwae_model *model) {
     const char *complaint;
-    const struct engine_options options = {.output = model->output,
-                                           .unpooling = model->unpooling,
-                                           .threads = model_threads(model),
+    const struct engine_options options = {.threads = model_threads(model),
                                            .isa = (int)cpu_choose(&complaint)};
     const size_t bytes = engine_memory_needed(&model->network, &options);
     return bytes ? json_integer((json_int_t)bytes) : json_null();
@@ -91,10 +89,11 @@ swwae_status model_describe(const struct swwae_model *model, char **json) {
         json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:I, s:s}",
                   "architecture", arch, "image", "channels", n->channels, "height", n->height,
                   "width", n->width, "pad", model->pad, "normalisation", MODEL_NORMALISATION,
-                  "output", output_names[model->output], "unpool",
-                  unpooling_names[model->unpooling], "reduction", reduction_names[model->reduction],
-                  "classes", n->classes, "class_names", class_names_json(model), "data",
-                  model->data, "step", (json_int_t)model->step, "library", swwae_version());
+                  "output", output_names[model->network.variant.output], "unpool",
+                  unpooling_names[model->network.variant.unpooling], "reduction",
+                  reduction_names[model->reduction], "classes", n->classes, "class_names",
+                  class_names_json(model), "data", model->data, "step", (json_int_t)model->step,
+                  "library", swwae_version());
     json_t *more = json_pack(
         "{s:I, s:{s:f, s:f}, s:{s:I, s:o}, s:o, s:o}", "parameters", (json_int_t)n->parameters,
         "flops", "encoder", network_flops_encoder(n), "decoder", network_flops_decoder(n), "memory",

@@ -11,11 +11,11 @@
 #include "base/parallel.h"
 
 swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
-                          int width) {
+                          int width, const struct variant *variant) {
     swwae_status status = SWWAE_OK;
     struct swwae_model *made = calloc(1, sizeof *made);
     CHECK(made, SWWAE_E_MEMORY, "no memory for a model");
-    TRY(network_build(&made->network, arch, channels, height, width));
+    TRY(network_build(&made->network, arch, channels, height, width, variant));
     made->parameters = calloc(made->network.parameters, sizeof *made->parameters);
     CHECK(made->parameters, SWWAE_E_MEMORY, "no memory for the %zu parameters of the model",
           made->network.parameters);
@@ -49,9 +49,7 @@ int model_threads(const struct swwae_model *model) {
 swwae_status model_engine(struct swwae_model *model) {
     if (model->engine) return SWWAE_OK;
     const char *complaint;
-    struct engine_options options = {.output = model->output,
-                                     .unpooling = model->unpooling,
-                                     .threads = model_threads(model),
+    struct engine_options options = {.threads = model_threads(model),
                                      .isa = (int)cpu_choose(&complaint)};
     return engine_create(&model->engine, &model->network, &options);
 }

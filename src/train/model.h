@@ -12,8 +12,6 @@ struct swwae_model {
     struct network network;
     float *parameters;        /* (network.parameters) */
     int pad;                  /* side the training images were padded to; 0: not padded */
-    enum unpooling unpooling; /* of the decoder */
-    enum output output;       /* of the decoder */
     enum reduction reduction; /* what it was trained with */
     char (*class_names)[64];  /* (network.classes); never NULL where there are classes */
     char data[64];            /* name of the training data; "": never trained */
@@ -23,9 +21,10 @@ struct swwae_model {
     struct engine *engine;    /* forward passes; NULL until needed */
 };
 
-/* Parameters zero, class names their numbers. Errors of network_build, SWWAE_E_MEMORY. */
+/* Parameters zero, class names their numbers. variant as for network_build. Errors of
+ * network_build, SWWAE_E_MEMORY. */
 swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
-                          int width);
+                          int width, const struct variant *variant);
 /* Accepts NULL. */
 void model_free(struct swwae_model *model);
 

@@ -58,9 +58,9 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     PAIR("width", number[2]);
     PAIR("pad", number[3]);
     PAIR("normalisation", MODEL_NORMALISATION);
-    PAIR("output", output_names[model->output]);
+    PAIR("output", output_names[model->network.variant.output]);
     PAIR("reduction", reduction_names[model->reduction]);
-    PAIR("unpool", unpooling_names[model->unpooling]);
+    PAIR("unpool", unpooling_names[model->network.variant.unpooling]);
     PAIR("class_names", names);
     PAIR("data", model->data);
     PAIR("step", number[4]);
@@ -232,6 +232,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
                         const char *path) {
     swwae_status status = SWWAE_OK;
     struct network network = {0};
+    struct variant variant = {0};
     struct swwae_model *made = NULL;
     const char *arch, *data, *normalisation = MODEL_NORMALISATION;
     int64_t channels = 0, height = 0, width = 0, pad = 0, step = 0;
@@ -246,22 +247,22 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(need_word(&output, file, path, "output", output_names, 2));
     TRY(need_word(&reduction, file, path, "reduction", reduction_names, 3));
     if (safetensors_metadata(file, "unpool")) /* files older than the option lack it */
-        TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 3));
+        TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 4));
     TRY(need_word(&scaling, file, path, "normalisation", &normalisation, 1));
     TRY(need(&data, file, path, "data"));
+    variant.output = (enum output)output;
+    variant.unpooling = (enum unpooling)unpooling;
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */
-    status = network_build(&network, arch, (int)channels, (int)height, (int)width);
+    status = network_build(&network, arch, (int)channels, (int)height, (int)width, &variant);
     if (status != SWWAE_OK) {
         status = status_prefix(SWWAE_E_FORMAT, "%.400s", path);
         goto fail;
     }
     TRY(check_tensors(&network, file, path));
-    TRY(model_create(&made, arch, (int)channels, (int)height, (int)width));
+    TRY(model_create(&made, arch, (int)channels, (int)height, (int)width, &variant));
     made->pad = (int)pad;
     made->step = (uint64_t)step;
-    made->output = (enum output)output;
     made->reduction = (enum reduction)reduction;
-    made->unpooling = (enum unpooling)unpooling;
     snprintf(made->data, sizeof made->data, "%.63s", data);
     TRY(take_class_names(made, file, path));
     TRY(take_options(made, file, path));

@@ -52,7 +52,7 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
             made.chunk[made.chunks++] =
                 (struct optimizer_chunk){.begin = view->offset + at,
                                          .count = left < CHUNK ? left : CHUNK,
-                                         .decays = view->fan_in > 0};
+                                         .decays = view->role == ROLE_WEIGHT};
         }
     }
     *optimizer = made;

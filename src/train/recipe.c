@@ -57,11 +57,8 @@ swwae_status recipe_objective(struct objective *objective, swwae_options *option
     if (!(options->settings.lambda_nll > 0) && !options_given(options, "labels"))
         TRY(swwae_options_set(options, "labels", "none"));
     const struct settings *s = &options->settings;
-    *objective = (struct objective){.nll = s->lambda_nll,
-                                    .rec = s->lambda_rec,
-                                    .reduction = s->reduction,
-                                    .output = s->output,
-                                    .unpooling = s->unpooling};
+    *objective =
+        (struct objective){.nll = s->lambda_nll, .rec = s->lambda_rec, .reduction = s->reduction};
     for (int b = 0; b < network->stages - 1; b++)
         objective->m[b] = s->lambda_m[s->lambda_m_count == 1 ? 0 : b];
     TRY(objective_check(objective, network));

@@ -80,12 +80,12 @@ static bool decoder_on(const struct run *run) {
 static swwae_status make_model(struct run *run) {
     swwae_status status = SWWAE_OK;
     const swwae_dataset *d = run->dataset;
-    TRY(model_create(&run->model, run->settings->arch, d->channels, d->height, d->width));
+    const struct variant variant = {.output = run->settings->output,
+                                    .unpooling = run->settings->unpooling};
+    TRY(model_create(&run->model, run->settings->arch, d->channels, d->height, d->width, &variant));
     struct swwae_model *model = run->model;
     network_initialise(model->parameters, &model->network, run->settings->seed);
     model->pad = d->pad;
-    model->output = run->settings->output;
-    model->unpooling = run->settings->unpooling;
     model->reduction = run->settings->reduction;
     model->threads = run->settings->threads;
     memcpy(model->data, d->name, sizeof model->data);
@@ -98,8 +98,7 @@ fail:
 static swwae_status make_engine(struct run *run) {
     const char *complaint;
     struct engine_options options = {.objective = &run->objective,
-                                     .output = run->settings->output,
-                                     .unpooling = run->settings->unpooling,
+                                     .batch = run->settings->batch,
                                      .threads = run->threads,
                                      .isa = (int)cpu_choose(&complaint)};
     if (complaint) report_message(&run->reporter, "%s", complaint);
@@ -283,8 +282,12 @@ static swwae_status take_step(struct run *run) {
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
     for (int i = 0; i < batch; i++)
         dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
-    TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, run->images,
-                    run->labels, batch));
+    const struct batch drawn = {.images = run->images,
+                                .labels = run->labels,
+                                .n = batch,
+                                .seed = run->settings->seed,
+                                .step = run->state.step};
+    TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     if (!isfinite(losses.total)) return diverged(run, &losses);
     optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr, run->threads);
     sums_add(&run->state.sums, &losses);
