@@ -130,11 +130,10 @@ swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimi
     format = safetensors_metadata(&file, "format");
     CHECK(!strcmp(format, CHECKPOINT_FORMAT), SWWAE_E_FORMAT,
           "%.400s: is a model, expected a checkpoint", path);
-    CHECK(
-        same_network(&saved->network, &model->network), SWWAE_E_FORMAT,
-        "%.400s: was written for another architecture, variant of it or image size than the run's "
-        "config.json and data say",
-        path);
+    CHECK(same_network(&saved->network, &model->network), SWWAE_E_FORMAT,
+          "%.400s: was written for another architecture, variant or image size than the run's "
+          "config.json and data say",
+          path);
     TRY(take_flat(optimizer->m, &file, path, "optimizer.m", optimizer->size, false));
     TRY(take_flat(optimizer->v, &file, path, "optimizer.v", optimizer->size, true));
     state->step = saved->step;
