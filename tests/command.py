@@ -1,0 +1,77 @@
+"""command.py - what the tests of the command share: running it, comparing what it says, counting.
+
+A test file gives its tests to `main`, which takes the path of the command from the command line,
+runs them in a temporary folder without any data file, prints one line a check and `N passed, N
+failed`, and exits 1 on a failure. Standard library only.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ARCH = "(6)5c-2p-(8)3c-2p-10fc"
+TINY = ["--data", "shapes", "--arch", ARCH, "--batch", "10", "--threads", "2"]
+SECONDS = 300  # a command that takes longer hangs
+
+counts = {True: 0, False: 0}
+
+
+def check(name, passed, detail=""):
+    counts[bool(passed)] += 1
+    print(f"{'ok    ' if passed else 'FAILED'} {name}", flush=True)
+    if not passed and detail:
+        print("       " + str(detail).replace("\n", "\n       "), flush=True)
+
+
+def path():
+    """Of the command."""
+    return os.path.abspath(shutil.which(sys.argv[1]) or sys.argv[1])
+
+
+def run(*arguments, **more):
+    return subprocess.run([path(), *arguments], capture_output=True, text=True, timeout=SECONDS,
+                          **more)
+
+
+def told(result):
+    return f"status {result.returncode}\nstdout {result.stdout!r}\nstderr {result.stderr!r}"
+
+
+def expect(name, arguments, status, stderr, stdout=""):
+    """The exact output of a command; a compiled pattern is searched for instead."""
+    result = run(*arguments)
+
+    def same(found, wanted):
+        return bool(wanted.search(found)) if isinstance(wanted, re.Pattern) else found == wanted
+
+    check(name, result.returncode == status and same(result.stderr, stderr)
+          and same(result.stdout, stdout), f"{told(result)}\nexpected stderr {stderr!r}")
+
+
+def misuse(command, sentence):
+    return f"swwae {command}: {sentence}\ntry: swwae {command} --help\n"
+
+
+def last_json(text):
+    return json.loads(text.strip().split("\n")[-1])
+
+
+def main(*tests):
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: python3 {sys.argv[0]} PATH/TO/swwae")
+    sys.argv[1] = path()
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for test in tests:
+            try:
+                test()
+            except Exception as error:  # the other tests still tell something
+                check(f"{test.__name__} ran to its end", False, f"{type(error).__name__}: {error}")
+        os.chdir(home)
+    print(f"{counts[True]} passed, {counts[False]} failed")
+    sys.exit(1 if counts[False] else 0)
