@@ -123,10 +123,9 @@ static swwae_status need_word(int *index, const struct safetensors *file, const 
                       count > 1 ? " or another word this version knows" : "");
 }
 
-/* The same for what files older than the option lack: *index is then 0. */
+/* The same for what files older than the option lack: *index then stays. */
 static swwae_status take_word(int *index, const struct safetensors *file, const char *path,
                               const char *key, const char *const *words, int count) {
-    *index = 0;
     if (!safetensors_metadata(file, key)) return SWWAE_OK;
     return need_word(index, file, path, key, words, count);
 }
@@ -153,7 +152,7 @@ static swwae_status take_beta(double *beta, const struct safetensors *file, cons
 static swwae_status take_variant(struct variant *variant, const struct safetensors *file,
                                  const char *path, const char *arch) {
     swwae_status status = SWWAE_OK;
-    int output, unpooling, top, tied, norm;
+    int output = 0, unpooling = 0, top = 0, tied = 0, norm = 0;
     TRY(need_word(&output, file, path, "output", output_names, 2));
     TRY(take_word(&unpooling, file, path, "unpool", unpooling_names, 4));
     TRY(take_word(&top, file, path, "decoder_top", decoder_top_names, 2));
