@@ -315,11 +315,23 @@ static void test_pool(void **state) {
             reference.unpool(&up[1].map, &what[1].map, where[1], gate, k, n);
             assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
         }
-        tested.upsample(&up[0].map, &what[0].map, k, n);
-        reference.upsample(&up[1].map, &what[0].map, k, n);
+        tested.upsample(&up[0].map, &what[0].map, k, false, n);
+        reference.upsample(&up[1].map, &what[0].map, k, false, n);
         assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
-        tested.sum_windows(&what[0].map, &y.map, k, n);
-        reference.sum_windows(&what[1].map, &y.map, k, n);
+        tested.upsample(&up[0].map, &what[0].map, k, true, n);
+        reference.upsample(&up[1].map, &what[0].map, k, true, n);
+        for (size_t j = 0; j < up[0].size; j++) /* a rounded 1 / cells, and a product */
+            assert_true(up[0].memory[j] == up[1].memory[j] || /* infinities */
+                        isnan(up[1].memory[j]) ||
+                        fabsf(up[0].memory[j] - up[1].memory[j]) <=
+                            fabsf(up[1].memory[j]) * 0x1p-22f);
+        tested.sum_windows(&what[0].map, &y.map, k, true, n);
+        reference.sum_windows(&what[1].map, &y.map, k, true, n);
+        for (size_t j = 0; j < what[0].size; j++)
+            assert_true(fabs((double)what[0].memory[j] - (double)what[1].memory[j]) <=
+                        (double)k * k * 0x1p-24);
+        tested.sum_windows(&what[0].map, &y.map, k, false, n);
+        reference.sum_windows(&what[1].map, &y.map, k, false, n);
         const double terms = (double)k * k; /* of at most 1 each */
         for (size_t j = 0; j < what[0].size; j++)
             assert_true(fabs((double)what[0].memory[j] - (double)what[1].memory[j]) <=
@@ -383,7 +395,7 @@ static void test_linear(void **state) {
     static const int sizes[][3] = {{1, 1, 1}, {7, 10, 3}, {16, 16, 2}, {33, 17, 4}, {256, 10, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int in = sizes[i][0], out = sizes[i][1], n = sizes[i][2];
-        const size_t rows = (size_t)pack_linear_rows(in, 1),
+        const size_t rows = (size_t)pack_side_size((struct pack_side){in, 1}),
                      width = (size_t)pack_blocks(out) * LANES;
         const size_t size[7] = {rows * (size_t)n, rows * width, width, width * (size_t)n,
                                 rows * (size_t)n, rows * width, width};
@@ -396,7 +408,7 @@ static void test_linear(void **state) {
             for (int j = 0; j < in; j++)
                 set[0][0][(size_t)k * rows + (size_t)j] = (float)(rng_uniform(&rng) * 2 - 1);
         for (int j = 0; j < out; j++) set[0][2][j] = (float)(rng_uniform(&rng) * 2 - 1);
-        pack_linear(set[0][1], weight, out, in, 1);
+        pack_linear(set[0][1], weight, (struct pack_side){out, 1}, (struct pack_side){in, 1});
         for (int k = 1; k < 3; k++)
             for (int a = 0; a < 3; a++) {
                 memcpy(set[k][a], set[0][a], size[a] * sizeof(float));
@@ -430,14 +442,22 @@ static void test_linear(void **state) {
 static void test_pack(void **state) {
     (void)state;
     const int out = 19, in = 6, pixels = 3;
+    const struct pack_side plain = {out, 1}, map = {in * pixels, pixels};
     float *weight = buffer((size_t)(out * in * pixels)),
           *back = buffer((size_t)(out * in * pixels));
-    float *packed = buffer(pack_linear_size(out, in * pixels, pixels));
     for (int i = 0; i < out * in * pixels; i++) weight[i] = (float)i;
-    pack_linear(packed, weight, out, in * pixels, pixels);
-    pack_linear_read(back, packed, out, in * pixels, pixels);
-    assert_memory_equal(weight, back, sizeof *weight * (size_t)(out * in * pixels));
-    buffer_free(packed, pack_linear_size(out, in * pixels, pixels));
+    for (int mirrored = 0; mirrored < 2; mirrored++) {
+        const struct pack_side from = mirrored ? plain : map, to = mirrored ? map : plain;
+        float *packed = buffer(pack_linear_size(to, from));
+        pack_linear(packed, weight, to, from);
+        pack_linear_read(back, packed, to, from);
+        assert_memory_equal(weight, back, sizeof *weight * (size_t)(out * in * pixels));
+        pack_bias(packed, weight, to);
+        memset(back, 0, sizeof *back * (size_t)to.units);
+        pack_bias_read(back, packed, to);
+        assert_memory_equal(weight, back, sizeof *weight * (size_t)to.units);
+        buffer_free(packed, pack_linear_size(to, from));
+    }
     buffer_free(weight, (size_t)(out * in * pixels));
     buffer_free(back, (size_t)(out * in * pixels));
 }

@@ -12,4 +12,6 @@ void ISA(kernels)(struct kernels *table) {
     ISA(pool_install)(table);
     ISA(linear_install)(table);
     ISA(elementwise_install)(table);
+    ISA(soft_pool_install)(table);
+    ISA(norm_install)(table);
 }

@@ -66,11 +66,43 @@ struct kernels {
     void (*gather)(struct map *what, const struct map *x, const uint8_t *where, int pool,
                    int images);
 
-    /* x = its window's value in every cell (the paper's "upsampling", section 4.1). */
-    void (*upsample)(struct map *x, const struct map *what, int pool, int images);
+    /* x = its window's value in every cell (the paper's "upsampling", section 4.1); average: that
+     * value divided by the number of the window's cells. */
+    void (*upsample)(struct map *x, const struct map *what, int pool, bool average, int images);
 
-    /* what(c, w) = sum of x over the window: the gradient of upsample. */
-    void (*sum_windows)(struct map *what, const struct map *x, int pool, int images);
+    /* what(c, w) = sum, or average, of x over the window: the gradient of upsample. */
+    void (*sum_windows)(struct map *what, const struct map *x, int pool, bool average, int images);
+
+    /* Soft pooling (paper section 3.1), pool >= 2: with weights w = softmax(beta z) over the
+     * window's cells, what = sum w z and (px, py) = sum w (column, row), in coordinates from -1
+     * (first cell) to 1 (last cell of a full window). px and py are shaped like what. */
+    void (*soft_pool)(struct map *what, struct map *px, struct map *py, const struct map *x,
+                      int pool, real beta, int images);
+    /* Its gradient; d_px and d_py may be NULL: zero. */
+    void (*soft_pool_back)(struct map *dx, const struct map *x, const struct map *what,
+                           const struct map *px, const struct map *py, const struct map *d_what,
+                           const struct map *d_px, const struct map *d_py, int pool, real beta,
+                           int images);
+    /* x = each what spread bilinearly over the four cells around (px, py), zeros elsewhere. */
+    void (*soft_unpool)(struct map *x, const struct map *what, const struct map *px,
+                        const struct map *py, int pool, int images);
+    /* Its gradients; d_px and d_py may be NULL: not wanted. */
+    void (*soft_unpool_back)(struct map *d_what, struct map *d_px, struct map *d_py,
+                             const struct map *dx, const struct map *what, const struct map *px,
+                             const struct map *py, int pool, int images);
+
+    /* Batch normalisation. Arrays of one value a channel are padded to whole lanes of the map, with
+     * zeros. norm_sums: sum(2, channels padded) += sums of x and of x^2. */
+    void (*norm_sums)(double *sum, const struct map *x, int images);
+    /* y = (x - mean) factor + bias, then ReLU. */
+    void (*norm)(struct map *y, const struct map *x, const real *mean, const real *factor,
+                 const real *bias, bool relu, int images);
+    /* sum(2, channels padded) += sums of d and of d (x - mean). */
+    void (*norm_back_sums)(double *sum, const struct map *d, const struct map *x, const real *mean,
+                           int images);
+    /* dx = factor d + tilt (x - mean) + offset. */
+    void (*norm_back)(struct map *dx, const struct map *d, const struct map *x, const real *mean,
+                      const real *factor, const real *tilt, const real *offset, int images);
 
     /* y(n, out) = bias + x(n, in) w; weight (in, out padded to lanes) row-major, y (n, padded). */
     void (*linear)(real *y, const real *x, const real *weight, const real *bias, int in, int out,
@@ -99,6 +131,8 @@ bool kernels_get(struct kernels *table, enum cpu_isa isa);
 
 /* One instruction set's own kernels, written over a table that holds the reference. */
 void kernels_reference(struct kernels *table);
+void soft_pool_install_reference(struct kernels *table);
+void norm_install_reference(struct kernels *table);
 void kernels_plain(struct kernels *table);
 void kernels_avx2(struct kernels *table);
 void kernels_avx512(struct kernels *table);

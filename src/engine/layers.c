@@ -1,0 +1,120 @@
+/* layers.c - packing weights and reading gradients; see layers.h. */
+#include "engine/layers.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t weights_of(const struct layer *l) {
+    return (size_t)l->out * (size_t)l->in * (size_t)(l->kernel ? l->kernel * l->kernel : 1);
+}
+
+/* to (out, in, taps) = from (in, out, taps) with mirrored taps: the weights of the transposed
+ * convolution or of the transposed matrix. */
+static void transpose(real *to, const real *from, size_t out, size_t in, size_t taps) {
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++) *to++ = from[(i * out + o) * taps + taps - 1 - t];
+}
+
+static size_t taps_of(const struct layer *l) {
+    return l->kernel ? (size_t)(l->kernel * l->kernel) : 1;
+}
+
+/* The layer's weights (out, in, ...): where they lie, or worked out in spare. */
+static const real *weights(const struct plan *plan, const struct layer *l, const real *parameters,
+                           real *spare) {
+    const real *own = parameters + l->weight;
+    if (l->tied) {
+        transpose(spare, own, (size_t)l->out, (size_t)l->in, taps_of(l));
+        own = spare;
+    }
+    if (!l->normed || plan->training) return own;
+    const size_t inputs = weights_of(l) / (size_t)l->out;
+    for (size_t o = 0; o < (size_t)l->out; o++) {
+        const double factor = (double)parameters[l->scale + o] /
+                              sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+        for (size_t i = 0; i < inputs; i++)
+            spare[o * inputs + i] = (real)(factor * (double)own[o * inputs + i]);
+    }
+    return spare;
+}
+
+static void pack_layer_bias(real *packed, const struct plan *plan, const struct layer *l,
+                            const real *parameters) {
+    if (!l->kernel) {
+        pack_bias(packed, parameters + l->bias, l->to);
+        return;
+    }
+    memset(packed, 0, (size_t)pack_blocks(l->out) * LANES * sizeof *packed);
+    for (size_t o = 0; o < (size_t)l->out; o++) {
+        const double bias = (double)parameters[l->bias + o];
+        if (!l->normed) {
+            packed[o] = parameters[l->bias + o];
+        } else if (!plan->training) {
+            const double factor = (double)parameters[l->scale + o] /
+                                  sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+            packed[o] = (real)(bias - (double)parameters[l->mean + o] * factor);
+        }
+    }
+}
+
+void layers_pack(real *packed, const struct plan *plan, int j, const real *parameters, int group,
+                 real *spare) {
+    const struct layer *l = plan->layer[j];
+    const real *weight = weights(plan, l, parameters, spare);
+    pack_layer_bias(packed + l->packed_bias, plan, l, parameters);
+    if (!l->kernel)
+        pack_linear(packed + l->packed, weight, l->to, l->from);
+    else if (l->few)
+        pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
+    else
+        pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
+    if (l->packed_back)
+        pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
+                  group, true);
+}
+
+static void read_weights(real *to, const struct layer *l, const real *sum) {
+    if (l->kernel)
+        pack_outer_read(to, sum + l->sum, l->out, l->in, l->kernel, l->few);
+    else
+        pack_linear_read(to, sum + l->sum, l->to, l->from);
+}
+
+/* The gradient of a tied decoder layer, transposed and added to its partner's. */
+static void add_tied(real *gradient, const struct plan *plan, const struct layer *l,
+                     const real *sum, real *spare) {
+    for (int j = 0; j < plan->layers; j++) {
+        const struct layer *d = plan->layer[j];
+        if (!d->trained || !d->tied || d->partner != l) continue;
+        read_weights(spare, d, sum);
+        real *turned = spare + weights_of(d);
+        transpose(turned, spare, (size_t)l->out, (size_t)l->in, taps_of(l));
+        for (size_t k = 0; k < weights_of(l); k++) gradient[l->weight + k] += turned[k];
+    }
+}
+
+void layers_read(real *gradient, const struct plan *plan, int j, const real *parameters,
+                 const real *sum, real *spare) {
+    const struct layer *l = plan->layer[j];
+    const size_t out = (size_t)l->out;
+    if (!l->trained) {
+        memset(gradient + l->bias, 0, out * sizeof *gradient);
+        if (l->normed) {
+            memset(gradient + l->scale, 0, out * sizeof *gradient);
+            memcpy(gradient + l->mean, parameters + l->mean, out * sizeof *gradient);
+            memcpy(gradient + l->variance, parameters + l->variance, out * sizeof *gradient);
+        }
+    } else if (!l->normed) {
+        if (l->kernel)
+            memcpy(gradient + l->bias, sum + l->bias_sum, out * sizeof *gradient);
+        else
+            pack_bias_read(gradient + l->bias, sum + l->bias_sum, l->to);
+    }
+    if (l->tied) return; /* its partner's */
+    if (l->trained)
+        read_weights(gradient + l->weight, l, sum);
+    else
+        memset(gradient + l->weight, 0, weights_of(l) * sizeof *gradient);
+    add_tied(gradient, plan, l, sum, spare);
+}
