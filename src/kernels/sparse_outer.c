@@ -51,7 +51,8 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
                 UNROLL
                 for (int x = 0; x < kernel; x++) {
                     const int k = y * kernel + x;
-                    const vx pixel = x_load(p + x * LANES);
+                    vx pixel = x_load(p + x * LANES);
+                    if (outer && dot) pixel = x_held(pixel);
                     if (outer) sum[k] += value * pixel;
                     if (dot)
                         product[k % 3] += pixel * (held ? weight[k] : x_load(c->weight + k * LANES));

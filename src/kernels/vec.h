@@ -90,6 +90,14 @@ INLINE void x_store(float *p, vx x) { memcpy(p, &x, sizeof x); }
 
 INLINE vx x_splat(float x) { return x - (vx){0}; }
 
+/* Keeps the compiler from reading x from memory again at each use. */
+INLINE vx x_held(vx x) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
 INLINE v16 v_zero(void) {
     v16 r;
 #define S(part, k) r.part = (vx){0};
