@@ -1,4 +1,4 @@
-/* test_variants.c - soft pooling, batch normalisation, a decoder from the classes, dropout and
+/* test_engine_variants.c - soft pooling, batch normalisation, a decoder from the classes, dropout and
  * noise: what each is by its definition. Their gradients are in test_gradients.c, their numbers
  * against PyTorch's in test_golden.c. */
 #include "base/cpu.h"
@@ -426,5 +426,5 @@ int main(void) {
         cmocka_unit_test(test_norm_unused),    cmocka_unit_test(test_classes),
         cmocka_unit_test(test_draws),          cmocka_unit_test(test_refusals),
     };
-    return cmocka_run_group_tests_name("variants", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("engine variants", tests, NULL, NULL);
 }
