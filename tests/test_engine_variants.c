@@ -1,5 +1,5 @@
-/* test_engine_variants.c - soft pooling, batch normalisation, a decoder from the classes, dropout and
- * noise: what each is by its definition. Their gradients are in test_gradients.c, their numbers
+/* test_engine_variants.c - soft pooling, batch normalisation, a decoder from the classes, dropout
+ * and noise: what each is by its definition. Their gradients are in test_gradients.c, their numbers
  * against PyTorch's in test_golden.c. */
 #include "base/cpu.h"
 #include "base/rng.h"

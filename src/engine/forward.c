@@ -85,10 +85,8 @@ static void forward_share(void *context, int j, int worker) {
                         .w = &e->workspace[worker],
                         .packed = e->packed,
                         .norm_values = e->norm_values,
-                        .where = forward->where,
                         .as_class = forward->as_class};
-    const bool other = forward->reconstruction && forward->where == SWWAE_WHERE_OTHER &&
-                       n->variant.unpooling == UNPOOL_SWITCHES;
+    const bool other = forward->reconstruction && e->plan.other;
     const bool classify =
         n->fcs && (forward->logits || (forward->reconstruction && n->variant.classes_top));
     const int end = share_first(j + 1, job->n);

@@ -1,6 +1,8 @@
 /* layers.c - packing weights and reading gradients; see layers.h. */
 #include "engine/layers.h"
 
+#include "kernels/sparse.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -24,6 +26,8 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     size_t size;
     if (!l->kernel)
         size = pack_linear_size(l->to, l->from);
+    else if (l->unpool_conv)
+        size = pack_sparse_size(l->out, l->in, l->kernel);
     else if (l->few)
         size = pack_conv_few_size(l->out, l->in, l->kernel);
     else
@@ -33,12 +37,16 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     l->packed_bias = l->packed + size;
     plan->packed_size = l->packed_bias + bias;
     if (!l->trained) return;
-    if (l->kernel && back) {
+    if (l->kernel && back && !l->unpool_conv) {
         l->packed_back = plan->packed_size;
-        plan->packed_size += pack_conv_size(l->in, l->out, l->kernel);
+        plan->packed_size += l->conv_pool ? pack_sparse_size(l->in, l->out, l->kernel)
+                                          : pack_conv_size(l->in, l->out, l->kernel);
     }
     l->sum = plan->sum_size;
-    if (l->kernel)
+    if (l->sparse_sum)
+        size = l->unpool_conv ? pack_sparse_size(l->out, l->in, l->kernel)
+                              : pack_sparse_size(l->in, l->out, l->kernel);
+    else if (l->kernel)
         size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
                       : pack_outer_size(l->out, l->in, l->kernel);
     l->bias_sum = l->sum + size;
@@ -71,6 +79,9 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             struct layer *l = &plan->encoder_layer[s][c];
             *l = conv_layer(&n->stage[s].encoder[c],
                             s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
+            l->conv_pool = plan->sparse && c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
+                           !(normed && plan->training);
+            l->sparse_sum = l->conv_pool && l->lanes == LANES;
             l->trained = plan->training && encoder[s];
             layer_add(plan, l, s > 0 || c > 0);
         }
@@ -79,6 +90,8 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             struct layer *l = &plan->decoder_layer[s][c];
             *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
             l->few = s == 0 && c == 0 && layers_image_lanes(n) == 1;
+            l->unpool_conv = l->sparse_sum = plan->sparse && !plan->every_cell && !l->few &&
+                                             c + 1 == n->stage[s].convs && !n->variant.beta[s];
             l->tied = n->variant.tied;
             l->partner = &plan->encoder_layer[s][c];
             l->trained = plan->training && decoder[s];
@@ -181,17 +194,24 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
     pack_layer_bias(packed + l->packed_bias, plan, l, parameters);
     if (!l->kernel)
         pack_linear(packed + l->packed, weight, l->to, l->from);
+    else if (l->unpool_conv)
+        pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, false);
     else if (l->few)
         pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
     else
         pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
-    if (l->packed_back)
+    if (!l->packed_back) return;
+    if (l->conv_pool)
+        pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, true);
+    else
         pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
                   group, true);
 }
 
 static void read_weights(real *to, const struct layer *l, const real *sum) {
-    if (l->kernel)
+    if (l->sparse_sum)
+        pack_sparse_read(to, sum + l->sum, l->out, l->in, l->kernel, l->conv_pool);
+    else if (l->kernel)
         pack_outer_read(to, sum + l->sum, l->out, l->in, l->kernel, l->few);
     else
         pack_linear_read(to, sum + l->sum, l->to, l->from);

@@ -32,7 +32,6 @@ struct pass {
     double *norm_sum;      /* and of its normalisations */
     struct term_sums *terms;
 
-    swwae_where where;   /* forward only: whose where unpools */
     const int *as_class; /* forward only: see struct forward */
 };
 
@@ -65,6 +64,9 @@ extern const struct op_kind op_norm_sums, op_norm;
 extern const struct op_kind op_pool, op_soft_pool;
 /* op_pool.c: in[0] -> out[0] by the stage's where; soft: in[1], in[2] are its coordinates. */
 extern const struct op_kind op_unpool, op_soft_unpool;
+/* op_sparse.c: op_conv and op_pool in one: in[0] -> out[0] = what, and the stage's where; op_unpool
+ * and op_conv in one: in[0] -> out[0] by the stage's where. */
+extern const struct op_kind op_conv_pool, op_unpool_conv;
 /* op_linear.c: in[0] -> out[0], fully connected. op_classes: in[0] = logits -> out[0] = one-hot
  * label, or the softmax where there is none. op_sigmoid: in[0] -> out[0]. */
 extern const struct op_kind op_linear, op_classes, op_sigmoid;
@@ -89,6 +91,10 @@ static inline struct map pass_gradient(const struct pass *pass, int tensor) {
 static inline uint8_t *pass_where(const struct pass *pass, uint8_t *where, int stage) {
     return where + (size_t)pass->first * plan_switches(pass->plan, stage);
 }
+
+/* The where an operation unpools by: the encoder's, what noise left of it, or another image's.
+ * Not for unpooling that fills every cell. */
+uint8_t *op_where(const struct pass *pass, const struct op *op);
 
 /* Writing an input's gradient: into begin's map, then end. gate is what the writer may close
  * itself, on its way: *gate is then not NULL, and *gated says it did. */

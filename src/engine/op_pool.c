@@ -50,17 +50,10 @@ const struct op_kind op_soft_pool = {
 
 /* ---- unpooling ---- */
 
-static bool every_cell(const struct pass *p) {
-    const enum unpooling unpooling = p->plan->network->variant.unpooling;
-    return unpooling == UNPOOL_UPSAMPLE || unpooling == UNPOOL_AVERAGE ||
-           p->where == SWWAE_WHERE_NONE;
-}
-
-/* The where that unpools; the plan keeps its own only for unpooling by switches. */
-static uint8_t *where_of(const struct pass *p, const struct op *op) {
+uint8_t *op_where(const struct pass *p, const struct op *op) {
     struct workspace *w = p->w;
     if (p->plan->network->variant.unpooling == UNPOOL_FIXED) return w->where_first;
-    if (p->where == SWWAE_WHERE_OTHER) return pass_where(p, w->where_other[op->stage], op->stage);
+    if (p->plan->other) return pass_where(p, w->where_other[op->stage], op->stage);
     return pass_where(p, op->weight > 0 ? w->where_moved[op->stage] : w->where[op->stage],
                       op->stage);
 }
@@ -69,29 +62,25 @@ static void unpool_forward(const struct pass *p, const struct op *op) {
     const struct map what = pass_value(p, op->in[0].tensor);
     struct map x = pass_value(p, op->out[0]);
     const bool average = p->plan->network->variant.unpooling == UNPOOL_AVERAGE;
-    if (every_cell(p))
+    if (p->plan->every_cell)
         p->kernels->upsample(&x, &what, pool_of(p, op), average, p->images);
     else
-        p->kernels->unpool(&x, &what, where_of(p, op), NULL, pool_of(p, op), p->images);
+        p->kernels->unpool(&x, &what, op_where(p, op), NULL, pool_of(p, op), p->images);
 }
 
 static void unpool_back(const struct pass *p, const struct op *op) {
     const struct map d = pass_gradient(p, op->out[0]);
     const bool average = p->plan->network->variant.unpooling == UNPOOL_AVERAGE;
     struct gradient d_what = gradient_begin(p, &op->in[0]);
-    if (every_cell(p))
+    if (p->plan->every_cell)
         p->kernels->sum_windows(&d_what.map, &d, pool_of(p, op), average, p->images);
     else
-        p->kernels->gather(&d_what.map, &d, where_of(p, op), pool_of(p, op), p->images);
+        p->kernels->gather(&d_what.map, &d, op_where(p, op), pool_of(p, op), p->images);
     gradient_end(p, &op->in[0], false);
 }
 
 static void soft_unpool_forward(const struct pass *p, const struct op *op) {
-    if (p->where == SWWAE_WHERE_NONE) {
-        unpool_forward(p, op);
-        return;
-    }
-    const bool other = p->where == SWWAE_WHERE_OTHER;
+    const bool other = p->plan->other;
     const struct map what = pass_value(p, op->in[0].tensor);
     const struct map px = pass_value(p, other ? p->plan->px_other[op->stage] : op->in[1].tensor);
     const struct map py = pass_value(p, other ? p->plan->py_other[op->stage] : op->in[2].tensor);

@@ -1,6 +1,7 @@
 /* plan.c - from a network and a loss to a list of operations; see plan.h. */
 #include "engine/layers.h"
 #include "engine/op.h"
+#include "kernels/sparse.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,17 +52,30 @@ static void need_ring(struct plan *plan, int tensor, int ring) {
         *map = map_shape(map->channels, map->height, map->width, ring, map->lanes);
 }
 
-/* A convolution and what follows it; its output. */
-static int add_conv(struct plan *plan, struct layer *l, int x, bool relu) {
+/* The last convolution of a stage with the pool after it, in one; its output, the what. */
+static int add_conv_pool(struct plan *plan, int s, int x) {
+    const struct stage *stage = &plan->network->stage[s];
+    struct layer *l = &plan->encoder_layer[s][stage->convs - 1];
     if (x < 0) return -1;
-    const struct map from = plan->tensor[x].map;
-    const bool normed = l->normed && plan->training;
     need_ring(plan, x, l->kernel / 2);
-    const int y =
-        add_tensor(plan, l->out, from.height, from.width, l->few ? 1 : LANES, relu && !normed);
+    const int what =
+        add_tensor(plan, stage->maps, stage->pooled_height, stage->pooled_width, LANES, false);
+    struct op op = plain(&op_conv_pool, x, what);
+    op.layer = l;
+    op.stage = s;
+    add_op(plan, op);
+    return plan->what[s] = what;
+}
+
+/* An operation that ends in the convolution of layer l, height by width, and what follows it; its
+ * output. */
+static int add_conv_op(struct plan *plan, struct op op, struct layer *l, int height, int width,
+                       bool relu) {
+    const bool normed = l->normed && plan->training;
+    const int y = add_tensor(plan, l->out, height, width, l->few ? 1 : LANES, relu && !normed);
     if (y < 0) return -1;
     plan->tensor[y].gradient_ring = l->kernel / 2;
-    struct op op = plain(&op_conv, x, y);
+    op.out[0] = y;
     op.layer = l;
     op.relu = relu && !normed;
     add_op(plan, op);
@@ -76,6 +90,13 @@ static int add_conv(struct plan *plan, struct layer *l, int x, bool relu) {
     op.source = y;
     add_op(plan, op);
     return z;
+}
+
+static int add_conv(struct plan *plan, struct layer *l, int x, bool relu) {
+    if (x < 0) return -1;
+    need_ring(plan, x, l->kernel / 2);
+    const struct map from = plan->tensor[x].map;
+    return add_conv_op(plan, plain(&op_conv, x, -1), l, from.height, from.width, relu);
 }
 
 static int add_dropout(struct plan *plan, int x, double share) {
@@ -97,7 +118,7 @@ static int add_pool(struct plan *plan, int s, int x) {
     if (soft) {
         op.out[1] = plan->px[s] = add_like(plan, what, false);
         op.out[2] = plan->py[s] = add_like(plan, what, false);
-        if (!plan->training) {
+        if (plan->other) {
             plan->px_other[s] = add_like(plan, what, false);
             plan->py_other[s] = add_like(plan, what, false);
         }
@@ -124,13 +145,13 @@ static void add_encoder(struct plan *plan, int stages) {
         add_op(plan, op);
         x = noisy;
     }
-    for (int s = 0; s < stages; s++) {
+    for (int s = 0; s < stages; s++)
         for (int c = 0; c < n->stage[s].convs; c++) {
+            struct layer *l = &plan->encoder_layer[s][c];
             if (s > 0 || c > 0) x = add_dropout(plan, x, o->dropout_conv);
-            x = add_conv(plan, &plan->encoder_layer[s][c], x, true);
+            x = l->conv_pool ? add_conv_pool(plan, s, x) : add_conv(plan, l, x, true);
+            if (c + 1 == n->stage[s].convs && !l->conv_pool) x = add_pool(plan, s, x);
         }
-        x = add_pool(plan, s, x);
-    }
 }
 
 static int add_linear(struct plan *plan, struct layer *l, int x, const struct stage *shape,
@@ -165,13 +186,15 @@ static int add_mirror(struct plan *plan) {
     return x;
 }
 
-static int add_unpool(struct plan *plan, int s, int what) {
+/* A stage's unpooling and the convolution after it; its output. */
+static int add_unpool(struct plan *plan, int s, int what, bool relu) {
     const struct stage *stage = &plan->network->stage[s];
-    const double moved = plan->objective.where_noise;
-    const bool switches = plan->network->variant.unpooling == UNPOOL_SWITCHES;
+    struct layer *l = &plan->decoder_layer[s][stage->convs - 1];
+    const bool switches = plan->network->variant.unpooling == UNPOOL_SWITCHES && !plan->every_cell;
+    const double moved = switches ? plan->objective.where_noise : 0;
     int px = plan->px[s], py = plan->py[s];
     const bool soft = switches && px >= 0;
-    if (switches && moved > 0) {
+    if (moved > 0) {
         struct op op = plain(soft ? &op_soft_move : &op_move, px, -1);
         op.stage = s;
         op.weight = moved;
@@ -182,16 +205,21 @@ static int add_unpool(struct plan *plan, int s, int what) {
         }
         add_op(plan, op);
     }
-    const int x = add_tensor(plan, stage->maps, stage->height, stage->width, LANES, false);
-    struct op op = plain(soft ? &op_soft_unpool : &op_unpool, what, x);
+    struct op op = plain(soft ? &op_soft_unpool : &op_unpool, what, -1);
     op.stage = s;
-    op.weight = switches ? moved : 0;
+    op.weight = moved;
+    if (l->unpool_conv) {
+        op.kind = &op_unpool_conv;
+        return add_conv_op(plan, op, l, stage->height, stage->width, relu);
+    }
+    const int x = add_tensor(plan, stage->maps, stage->height, stage->width, LANES, false);
+    op.out[0] = x;
     if (soft) {
         op.in[1].tensor = px;
         op.in[2].tensor = py;
     }
     add_op(plan, op);
-    return x;
+    return add_conv(plan, l, x, relu);
 }
 
 /* A term that compares the decoder's tensor with the encoder's, or with the image. */
@@ -212,8 +240,8 @@ static void add_decoder(struct plan *plan, int top, const bool needed[], int dec
         if (!needed[s]) continue;
         int x = s == n->stages - 1 ? top : decoded[s + 1];
         if (plan->objective.layers == LAYERS_LAYERWISE) x = plan->what[s];
-        x = add_unpool(plan, s, x);
-        for (int c = n->stage[s].convs - 1; c >= 0; c--)
+        x = add_unpool(plan, s, x, s > 0 || n->stage[s].convs > 1);
+        for (int c = n->stage[s].convs - 2; c >= 0; c--)
             x = add_conv(plan, &plan->decoder_layer[s][c], x, s > 0 || c > 0);
         if (s == 0 && n->variant.output == OUTPUT_SIGMOID && x >= 0) {
             const int y = add_like(plan, x, false);
@@ -295,6 +323,12 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
         mirror = objective_mirror_on(&plan->objective, network);
         plan->classifier = plan->objective.nll > 0 || mirror;
     }
+    plan->sparse = !options->dense;
+    plan->other = !plan->training && options->where == SWWAE_WHERE_OTHER &&
+                  network->variant.unpooling == UNPOOL_SWITCHES;
+    plan->every_cell = network->variant.unpooling == UNPOOL_UPSAMPLE ||
+                       network->variant.unpooling == UNPOOL_AVERAGE ||
+                       (!plan->training && options->where == SWWAE_WHERE_NONE);
     const int stages = needed_stages(plan, decoder);
     for (int s = 0; s < network->stages; s++) encoder[s] = s < stages;
     layers_plan(plan, encoder, decoder, mirror);
@@ -361,14 +395,40 @@ static void book_where(struct workspace *w, struct arena *arena, const struct pl
         w->where[s] = arena_take(arena, size, (size_t)plan->slots);
         if (plan->objective.where_noise > 0)
             w->where_moved[s] = arena_take(arena, size, (size_t)plan->slots);
-        if (!plan->training) w->where_other[s] = arena_take(arena, size, (size_t)plan->slots);
+        if (plan->other) w->where_other[s] = arena_take(arena, size, (size_t)plan->slots);
     }
     if (n->variant.unpooling == UNPOOL_FIXED)
         w->where_first = arena_take(arena, most, (size_t)plan->group);
 }
 
+/* Bytes of lists that the switch-sparse kernels need, and values of a map before a pool. */
+static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scratch) {
+    const struct network *n = plan->network;
+    for (int i = 0; i < plan->ops; i++) {
+        const struct op *op = &plan->op[i];
+        if (op->kind != &op_conv_pool && op->kind != &op_unpool_conv) continue;
+        const struct stage *stage = &n->stage[op->stage];
+        const int sparse = op->kind == &op_conv_pool ? op->out[0] : op->in[0].tensor;
+        const struct sparse s = {.what = plan->tensor[sparse].map,
+                                 .pool = stage->pool,
+                                 .height = stage->height,
+                                 .width = stage->width};
+        const struct layer *l = op->layer;
+        const size_t scatter =
+            scatter_scratch(&s, op->kind == &op_conv_pool ? l->in : l->out, l->kernel);
+        const size_t outer = sparse_scratch(&s, l->kernel);
+        if (scatter > *lists) *lists = scatter;
+        if (outer > *lists) *lists = outer;
+        if (op->kind == &op_unpool_conv || l->sparse_sum || !l->trained) continue;
+        const struct map full = map_shape(l->out, stage->height, stage->width, 0, LANES);
+        const size_t size = map_size(&full, plan->group);
+        if (size > *scratch) *scratch = size;
+    }
+}
+
 void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan) {
-    size_t scratch = 0;
+    size_t scratch = 0, lists = 0;
+    measure_sparse(plan, &lists, &scratch);
     for (int t = 0; t < plan->tensors; t++) {
         const struct tensor *tensor = &plan->tensor[t];
         w->value[t] = book(arena, plan, &tensor->map, tensor->map.ring);
@@ -380,5 +440,6 @@ void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan
         if (tensor->uses > 1 && size > scratch) scratch = size;
     }
     w->scratch = arena_take(arena, scratch, sizeof(real));
+    w->lists = arena_take(arena, lists, 1);
     book_where(w, arena, plan);
 }

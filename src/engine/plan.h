@@ -22,6 +22,8 @@ struct layer {
     struct pack_side from, to;    /* of a fully connected layer */
     bool few;                     /* few output maps: planar output, conv_few */
     bool normed;                  /* batch normalisation follows; bias is added after it */
+    bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
+    bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
     bool trained;                 /* a term of the loss reaches it */
     bool tied;                    /* weight is its mirror image's, transposed */
     struct layer *partner;        /* whose weight a tied decoder layer shares, here that layer */
@@ -87,6 +89,9 @@ struct plan {
     int slots;       /* images a workspace holds */
     int group;       /* images that go through a segment together */
     bool whole;      /* joins: a workspace holds a whole share of the batch */
+    bool every_cell; /* unpooling fills every cell of a window, whatever the where */
+    bool other;      /* another image's where unpools; forward only */
+    bool sparse;     /* passes may use the switches' sparsity */
 
     struct tensor *tensor; /* malloc'ed, as op */
     int tensors;
@@ -96,7 +101,7 @@ struct plan {
     int image, logits, rebuilt;                               /* tensors, -1: none */
     int what[NOTATION_STAGES];                                /* the same */
     int px[NOTATION_STAGES], py[NOTATION_STAGES];             /* soft pooling only, else -1 */
-    int px_other[NOTATION_STAGES], py_other[NOTATION_STAGES]; /* another image's, forward only */
+    int px_other[NOTATION_STAGES], py_other[NOTATION_STAGES]; /* another image's; plan.other only */
 
     struct layer encoder_layer[NOTATION_STAGES][NOTATION_CONVS];
     struct layer decoder_layer[NOTATION_STAGES][NOTATION_CONVS];
@@ -111,10 +116,12 @@ struct plan {
 /* The memory of one worker, or of one share where the plan is whole. */
 struct workspace {
     struct map *value, *gradient; /* (tensors) */
-    real *scratch;                /* one gradient more, of any tensor with several */
+    real *scratch; /* one gradient more, of any tensor with several, or one map before
+                      a pool */
+    void *lists;   /* of the switch-sparse kernels */
     uint8_t *where[NOTATION_STAGES];
     uint8_t *where_moved[NOTATION_STAGES]; /* what noise leaves of it */
-    uint8_t *where_other[NOTATION_STAGES]; /* another image's; forward only */
+    uint8_t *where_other[NOTATION_STAGES]; /* another image's; plan.other only */
     uint8_t *where_first;                  /* all zero, for every stage; UNPOOL_FIXED only */
 };
 

@@ -26,8 +26,7 @@ static real value_at(const struct sparse *s, int image, int channel, int y, int 
     return *map_at(&s->what, image, channel, row, column);
 }
 
-static real weight_at(const real *weight, int channels, int taps, int dense, int sparse,
-                      int cell) {
+static real weight_at(const real *weight, int channels, int taps, int dense, int sparse, int cell) {
     const size_t row = (size_t)(dense / LANES * channels + sparse) * (size_t)taps + (size_t)cell;
     return weight[row * LANES + (size_t)(dense % LANES)];
 }
@@ -64,8 +63,8 @@ static void sparse_outer(real *sum, const struct sparse *s, const struct map *de
                             total += (double)value_at(s, n, c, y, x) *
                                      *map_at(dense, n, o, y + cell / kernel - radius,
                                              x + cell % kernel - radius);
-                real *to = &sum[((o / LANES * s->what.channels + c) * taps + cell) * LANES +
-                                o % LANES];
+                real *to =
+                    &sum[((o / LANES * s->what.channels + c) * taps + cell) * LANES + o % LANES];
                 *to = (real)(*to + total);
             }
 }

@@ -46,8 +46,7 @@ size_t scatter_scratch(const struct sparse *x, int channels, int kernel) {
     const size_t margin = (size_t)kernel - 1;
     const size_t width = (size_t)(x->what.width * x->pool) + margin;
     const size_t height = (size_t)(bands.rows * x->pool) + margin;
-    const size_t chunks =
-        (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
+    const size_t chunks = (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
     const size_t windows = (size_t)(bands.images * bands.rows * x->what.width);
     return (size_t)bands.images * height * width * LANES * sizeof(float) +
            (size_t)pack_blocks(channels) * margin * width * LANES * sizeof(float) +
@@ -77,8 +76,8 @@ static size_t place(int out, int in, int taps, int o, int i, int tap, bool trans
 
 void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, bool transposed) {
     const int taps = kernel * kernel;
-    const size_t size = transposed ? pack_sparse_size(in, out, kernel)
-                                   : pack_sparse_size(out, in, kernel);
+    const size_t size =
+        transposed ? pack_sparse_size(in, out, kernel) : pack_sparse_size(out, in, kernel);
     memset(packed, 0, size * sizeof *packed);
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
