@@ -222,8 +222,7 @@ static double ours_train(struct ours *o) {
 }
 
 static double ours_forward(struct ours *o) {
-    const struct forward forward = {
-        .where = SWWAE_WHERE_OWN, .logits = o->logits, .reconstruction = o->reconstruction};
+    const struct forward forward = {.logits = o->logits, .reconstruction = o->reconstruction};
     const double begin = now_ms();
     if (engine_forward(o->inference, &forward, o->parameters, o->images, BATCH))
         die(swwae_last_error());

@@ -82,8 +82,7 @@ swwae_status swwae_model_set_threads(swwae_model *model, int threads) {
         threads);
     if (threads == model->threads) return SWWAE_OK;
     model->threads = threads;
-    engine_free(model->engine); /* made anew when needed */
-    model->engine = NULL;
+    model_drop_engines(model); /* made anew when needed */
 fail:
     return status;
 }

@@ -182,23 +182,28 @@ static void test_where(void **state) {
     float *pair = calloc(2 * size, sizeof *pair), *out[3];
     memcpy(pair, f->images, size * sizeof *pair);
     memcpy(pair + size, f->images, size * sizeof *pair);
-    struct engine *engine = engine_of(f, 1, CPU_PLAIN, false);
+    struct engine *engine[3];
     for (int where = 0; where < 3; where++) {
+        const struct engine_options options = {
+            .where = (swwae_where)where, .threads = 1, .isa = CPU_PLAIN};
+        assert_int_equal(engine_create(&engine[where], &f->network, &options), SWWAE_OK);
         out[where] = calloc(2 * size, sizeof *pair);
-        const struct forward forward = {.where = (swwae_where)where, .reconstruction = out[where]};
-        assert_int_equal(engine_forward(engine, &forward, f->parameters, pair, 2), SWWAE_OK);
+        const struct forward forward = {.reconstruction = out[where]};
+        assert_int_equal(engine_forward(engine[where], &forward, f->parameters, pair, 2), SWWAE_OK);
     }
     assert_memory_equal(out[SWWAE_WHERE_OWN], out[SWWAE_WHERE_OTHER], 2 * size * sizeof *pair);
     assert_memory_not_equal(out[SWWAE_WHERE_OWN], out[SWWAE_WHERE_NONE], 2 * size * sizeof *pair);
     memcpy(pair + size, f->images + size, size * sizeof *pair);
     for (int where = 0; where < 3; where += 2) {
-        const struct forward forward = {.where = (swwae_where)where, .reconstruction = out[where]};
-        assert_int_equal(engine_forward(engine, &forward, f->parameters, pair, 2), SWWAE_OK);
+        const struct forward forward = {.reconstruction = out[where]};
+        assert_int_equal(engine_forward(engine[where], &forward, f->parameters, pair, 2), SWWAE_OK);
     }
     assert_memory_not_equal(out[SWWAE_WHERE_OWN], out[SWWAE_WHERE_OTHER], size * sizeof *pair);
-    for (int where = 0; where < 3; where++) free(out[where]);
+    for (int where = 0; where < 3; where++) {
+        free(out[where]);
+        engine_free(engine[where]);
+    }
     free(pair);
-    engine_free(engine);
 }
 
 /* Supervised mode books neither decoder maps nor gradients for them, and leaves the decoder's

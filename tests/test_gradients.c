@@ -29,6 +29,17 @@ struct example {
 #define ALL(r) \
     { .nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .reduction = r }
 
+/* Architecture, channels, height, width, batch, labelled. */
+#define SOFT "(3)3c-2p-(4)3c-3p-(3)3c-2p-4fc-3fc", 1, 9, 7, 4, 2
+#define CLASSES "(3)3c-2p-(4)3c-2p-5fc-3fc", 1, 7, 6, 3, 2
+#define TIED(channels) "(3)3c-2p-(5)3c-(4)3c-2p-(3)3c-2p-3fc", channels, 8, 8, 3, 2
+
+/* With a term where the decoder starts from the classes. */
+#define TOP                                       \
+    {                                             \
+        .nll = 0.7, .rec = 0.9, .m = { 0.5, 0.3 } \
+    }
+
 static const struct example examples[] = {
     {"all terms, mean", "(3)3c-2p-(4)3c-2p-(5)3c-2p-4fc", 1, 8, 8, 3, 2,
      .objective = ALL(REDUCTION_MEAN)},
@@ -91,12 +102,93 @@ static const struct example examples[] = {
      1,
      .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}},
      {.unpooling = UNPOOL_FIXED}},
+    {"average", "(3)3c-2p-(4)3c-3p-(3)3c-2p-3fc", 1, 9, 7, 2, 1, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.unpooling = UNPOOL_AVERAGE}},
+    {"soft, beta 5", SOFT, .objective = ALL(REDUCTION_SUM), .variant = {.beta = {5, 5, 5}}},
+    {"soft, beta 0.1", SOFT, .objective = ALL(REDUCTION_SUM), .variant = {.beta = {0.1, 0.1, 0.1}}},
+    {"soft, beta 100", SOFT, .objective = ALL(REDUCTION_SUM), .variant = {.beta = {100, 100, 100}}},
+    {"soft, beta 1000", SOFT, .objective = ALL(REDUCTION_SUM),
+     .variant = {.beta = {1000, 1000, 1000}}},
+    {"soft, one stage hard", SOFT, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.beta = {3, 0, 20}}},
+    {"soft, upsample", SOFT, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.beta = {3, 3, 3}, .unpooling = UNPOOL_UPSAMPLE}},
+    {"soft, fixed", SOFT, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.beta = {3, 3, 3}, .unpooling = UNPOOL_FIXED}},
+    {"soft, average", SOFT, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.beta = {3, 3, 3}, .unpooling = UNPOOL_AVERAGE}},
+    {"soft, window of one cell", "(3)3c-2p-(4)3c-3p-3fc", 1, 3, 1, 2, 1,
+     .objective = ALL(REDUCTION_SUM), .variant = {.beta = {3, 3}}},
+    {"soft, supervised", SOFT, .objective = {.nll = 1}, .variant = {.beta = {3, 3, 3}}},
+    {"classes", CLASSES, .objective = TOP, .variant = {.classes_top = true}},
+    {"classes, no label", "(3)3c-2p-(4)3c-2p-5fc-3fc", 1, 7, 6, 3, 0, .objective = TOP,
+     .variant = {.classes_top = true}},
+    {"classes, unsupervised", "(3)3c-2p-(4)3c-2p-5fc-3fc", 1, 7, 6, 3, 0, .objective = {.rec = 1},
+     .variant = {.classes_top = true}},
+    {"classes, one stage", "(3)3c-2p-3fc", 1, 7, 6, 3, 2, .objective = {.nll = 1, .m = {1}},
+     .variant = {.classes_top = true}},
+    {"classes, tied", CLASSES, .objective = TOP, .variant = {.classes_top = true, .tied = true}},
+    {"classes, layerwise", CLASSES,
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .layers = LAYERS_LAYERWISE},
+     .variant = {.classes_top = true}},
+    {"tied", TIED(1), .objective = ALL(REDUCTION_SUM), .variant = {.tied = true}},
+    {"tied, three colours", TIED(3), .objective = ALL(REDUCTION_SUM), .variant = {.tied = true}},
+    {"tied, blocked image", TIED(6), .objective = ALL(REDUCTION_SUM), .variant = {.tied = true}},
+    {"tied, inner term alone", TIED(1), .objective = {.m = {0, 1}}, .variant = {.tied = true}},
+    {"tied, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.tied = true}},
+    {"norm", TIED(1), .objective = ALL(REDUCTION_SUM), .variant = {.norm = true}},
+    {"norm, three colours", TIED(3), .objective = ALL(REDUCTION_MEAN), .variant = {.norm = true}},
+    {"norm, blocked image, sigmoid", TIED(6), .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = true, .output = OUTPUT_SIGMOID}},
+    {"norm, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.norm = true}},
+    {"norm, more images than shares", "(2)3c-2p-(3)3c-2p-3fc", 1, 4, 4, 37, 7,
+     .objective = ALL(REDUCTION_MEAN), .variant = {.norm = true}},
+    {"norm, one image", "(2)3c-2p-(3)3c-2p-3fc", 1, 6, 6, 1, 1, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = true}},
+    {"layerwise", TIED(1),
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .layers = LAYERS_LAYERWISE}},
+    {"layerwise, image only", TIED(1), .objective = {.rec = 1, .layers = LAYERS_LAYERWISE}},
+    {"layerwise, one inner term", TIED(1), .objective = {.m = {0.5}, .layers = LAYERS_LAYERWISE}},
+    {"l1", TIED(1), .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .l1 = 0.2}},
+    {"l1, sum", TIED(1), .objective = {.rec = 0.9, .l1 = 0.02, .reduction = REDUCTION_SUM}},
+    {"dropout", CLASSES,
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5}, .dropout = 0.3, .dropout_conv = 0.2}},
+    {"noise", TIED(3),
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .noise = 0.1, .where_noise = 0.4}},
+    {"everything", SOFT,
+     .objective = {.nll = 0.7,
+                   .rec = 0.9,
+                   .m = {0.5, 0.3, 0.2},
+                   .l1 = 0.1,
+                   .dropout = 0.2,
+                   .dropout_conv = 0.1,
+                   .noise = 0.1,
+                   .where_noise = 0.3},
+     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = true}},
+    {"everything, layerwise", SOFT,
+     .objective = {.nll = 0.7,
+                   .rec = 0.9,
+                   .m = {0.5, 0.3, 0.2},
+                   .l1 = 0.1,
+                   .dropout = 0.2,
+                   .dropout_conv = 0.1,
+                   .noise = 0.1,
+                   .where_noise = 0.3,
+                   .layers = LAYERS_LAYERWISE,
+                   .reduction = REDUCTION_NORM},
+     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = true}},
     {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
      .objective = ALL(REDUCTION_MEAN)},
 };
 
 static double uniform(struct rng *rng, double low, double high) {
     return low + (high - low) * rng_uniform(rng);
+}
+
+static enum role role_of(const struct network *network, size_t parameter) {
+    size_t v = 0;
+    while (parameter >= network->view[v].offset + network->view[v].size) v++;
+    return network->view[v].role;
 }
 
 static void check(void **state) {
@@ -117,7 +209,9 @@ static void check(void **state) {
     for (size_t v = 0; v < network.view_count; v++)
         for (size_t i = 0; i < network.view[v].size; i++) {
             const size_t k = network.view[v].offset + i;
-            parameters[k] = network.view[v].fan_in ? initial[k] : uniform(&rng, -0.05, 0.2);
+            parameters[k] = initial[k];
+            if (network.view[v].role == ROLE_BIAS) parameters[k] = uniform(&rng, -0.05, 0.2);
+            if (network.view[v].role == ROLE_SCALE) parameters[k] = uniform(&rng, 0.7, 1.3);
         }
     for (size_t i = 0; i < pixels * (size_t)x->batch; i++) images[i] = uniform(&rng, 0, 1);
     for (int i = 0; i < x->batch; i++)
@@ -128,14 +222,20 @@ static void check(void **state) {
         .objective = &x->objective, .batch = x->batch, .threads = 1, .isa = CPU_REFERENCE};
     assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
     struct losses losses;
-    const struct batch batch = {.images = images, .labels = labels, .n = x->batch};
+    const struct batch batch = {
+        .images = images, .labels = labels, .n = x->batch, .seed = 5, .step = 2};
     assert_int_equal(engine_step(engine, &losses, gradient, parameters, &batch), SWWAE_OK);
     double largest = 0, worst = 0;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
+    for (size_t v = 0; v < network.view_count; v++)
+        for (size_t i = 0; i < network.view[v].size; i++) {
+            const size_t k = network.view[v].offset + i;
+            if (network.view[v].role != ROLE_RUNNING) largest = fmax(largest, fabs(gradient[k]));
+        }
     assert_true(largest > 1e-4); /* the case reaches something */
     const double step = 1e-6;
     const size_t stride = count > 400 ? count / 400 + 1 : 1;
     for (size_t i = 0; i < count; i += stride) {
+        if (role_of(&network, i) == ROLE_RUNNING) continue; /* a statistic */
         const double kept = parameters[i];
         double total[2];
         for (int side = 0; side < 2; side++) {

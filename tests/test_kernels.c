@@ -1,101 +1,6 @@
-/* test_kernels.c - every kernel of every instruction set against the reference, on odd shapes.
- *
- * A sum of n products computed in any order differs from the exact one by at most n 2^-24 times
- * the sum of the products' absolute values (Higham, "Accuracy and Stability", 3.1); that sum comes
- * from the reference run on absolute inputs. Every buffer stands between guard zones, and rings and
- * padding lanes must stay zero. */
-#include "base/rng.h"
-#include "kernels/kernels.h"
-#include "kernels/pack.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define GUARD 64
-#define GUARD_VALUE 12345.0f
-
-static struct kernels reference, tested;
-static struct rng rng;
-
-/* ---- guarded buffers ---- */
-
-static float *buffer(size_t size) {
-    float *memory = aligned_alloc(64, ((size + 2 * GUARD) * sizeof *memory + 63) / 64 * 64);
-    assert_non_null(memory);
-    for (size_t i = 0; i < size + 2 * GUARD; i++)
-        memory[i] = i < GUARD || i >= size + GUARD ? GUARD_VALUE : 0;
-    return memory + GUARD;
-}
-
-static void buffer_free(float *data, size_t size) {
-    for (int i = 0; i < GUARD; i++) {
-        assert_true(data[-1 - i] == GUARD_VALUE);
-        assert_true(data[size + (size_t)i] == GUARD_VALUE);
-    }
-    free(data - GUARD);
-}
-
-struct tensor {
-    struct map map;
-    float *memory;
-    size_t size;
-};
-
-static struct tensor tensor(int channels, int height, int width, int ring, int lanes, int images) {
-    struct tensor t = {.map = map_shape(channels, height, width, ring, lanes)};
-    t.size = map_size(&t.map, images);
-    t.memory = buffer(t.size);
-    t.map = map_place(t.map, t.memory);
-    return t;
-}
-
-/* Values in -1..1, a third of them zero (as after ReLU). */
-static void fill(struct tensor *t, int images) {
-    const struct map *m = &t->map;
-    for (int n = 0; n < images; n++)
-        for (int c = 0; c < m->channels; c++)
-            for (int i = 0; i < m->height; i++)
-                for (int j = 0; j < m->width; j++) {
-                    const double u = rng_uniform(&rng) * 3 - 1.5;
-                    *map_at(m, n, c, i, j) = fabs(u) > 1 ? 0 : (float)u;
-                }
-}
-
-/* Ring and padding lanes are zero: total of absolute values inside equals that of the memory. */
-static void tensor_free(struct tensor *t, int images) {
-    const struct map *m = &t->map;
-    size_t inside = 0, all = 0;
-    for (int n = 0; n < images; n++)
-        for (int c = 0; c < m->channels; c++)
-            for (int i = 0; i < m->height; i++)
-                for (int j = 0; j < m->width; j++) inside += *map_at(m, n, c, i, j) != 0;
-    for (size_t i = 0; i < t->size; i++) all += t->memory[i] != 0;
-    assert_int_equal(inside, all);
-    buffer_free(t->memory, t->size);
-}
-
-static void absolute(float *v, size_t n) {
-    for (size_t i = 0; i < n; i++) v[i] = fabsf(v[i]);
-}
-
-/* |a - b| <= terms 2^-24 bound (+ one rounding), value by value. */
-static void compare(const char *what, const float *a, const float *b, const float *bound,
-                    double terms, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        const double allowed = (terms + 2) * 0x1p-24 * (double)bound[i] + 1e-30;
-        if (!(fabs((double)a[i] - (double)b[i]) <= allowed)) {
-            print_error("%s %s: value %zu is %.9g, the reference has %.9g, allowed %.2g\n",
-                        tested.name, what, i, (double)a[i], (double)b[i], allowed);
-            fail();
-        }
-    }
-}
+/* test_kernels.c - every kernel of every instruction set against the reference, on odd shapes; see
+ * kernel_tensors.h for the bounds. */
+#include "kernel_tensors.h"
 
 /* ---- convolution ---- */
 
@@ -315,11 +220,23 @@ static void test_pool(void **state) {
             reference.unpool(&up[1].map, &what[1].map, where[1], gate, k, n);
             assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
         }
-        tested.upsample(&up[0].map, &what[0].map, k, n);
-        reference.upsample(&up[1].map, &what[0].map, k, n);
+        tested.upsample(&up[0].map, &what[0].map, k, false, n);
+        reference.upsample(&up[1].map, &what[0].map, k, false, n);
         assert_memory_equal(up[0].memory, up[1].memory, up[0].size * sizeof(float));
-        tested.sum_windows(&what[0].map, &y.map, k, n);
-        reference.sum_windows(&what[1].map, &y.map, k, n);
+        tested.upsample(&up[0].map, &what[0].map, k, true, n);
+        reference.upsample(&up[1].map, &what[0].map, k, true, n);
+        for (size_t j = 0; j < up[0].size; j++) /* a rounded 1 / cells, and a product */
+            assert_true(up[0].memory[j] == up[1].memory[j] || /* infinities */
+                        isnan(up[1].memory[j]) ||
+                        fabsf(up[0].memory[j] - up[1].memory[j]) <=
+                            fabsf(up[1].memory[j]) * 0x1p-22f);
+        tested.sum_windows(&what[0].map, &y.map, k, true, n);
+        reference.sum_windows(&what[1].map, &y.map, k, true, n);
+        for (size_t j = 0; j < what[0].size; j++)
+            assert_true(fabs((double)what[0].memory[j] - (double)what[1].memory[j]) <=
+                        (double)k * k * 0x1p-24);
+        tested.sum_windows(&what[0].map, &y.map, k, false, n);
+        reference.sum_windows(&what[1].map, &y.map, k, false, n);
         const double terms = (double)k * k; /* of at most 1 each */
         for (size_t j = 0; j < what[0].size; j++)
             assert_true(fabs((double)what[0].memory[j] - (double)what[1].memory[j]) <=
@@ -383,7 +300,7 @@ static void test_linear(void **state) {
     static const int sizes[][3] = {{1, 1, 1}, {7, 10, 3}, {16, 16, 2}, {33, 17, 4}, {256, 10, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int in = sizes[i][0], out = sizes[i][1], n = sizes[i][2];
-        const size_t rows = (size_t)pack_linear_rows(in, 1),
+        const size_t rows = (size_t)pack_side_size((struct pack_side){in, 1}),
                      width = (size_t)pack_blocks(out) * LANES;
         const size_t size[7] = {rows * (size_t)n, rows * width, width, width * (size_t)n,
                                 rows * (size_t)n, rows * width, width};
@@ -396,7 +313,7 @@ static void test_linear(void **state) {
             for (int j = 0; j < in; j++)
                 set[0][0][(size_t)k * rows + (size_t)j] = (float)(rng_uniform(&rng) * 2 - 1);
         for (int j = 0; j < out; j++) set[0][2][j] = (float)(rng_uniform(&rng) * 2 - 1);
-        pack_linear(set[0][1], weight, out, in, 1);
+        pack_linear(set[0][1], weight, (struct pack_side){out, 1}, (struct pack_side){in, 1});
         for (int k = 1; k < 3; k++)
             for (int a = 0; a < 3; a++) {
                 memcpy(set[k][a], set[0][a], size[a] * sizeof(float));
@@ -430,14 +347,22 @@ static void test_linear(void **state) {
 static void test_pack(void **state) {
     (void)state;
     const int out = 19, in = 6, pixels = 3;
+    const struct pack_side plain = {out, 1}, map = {in * pixels, pixels};
     float *weight = buffer((size_t)(out * in * pixels)),
           *back = buffer((size_t)(out * in * pixels));
-    float *packed = buffer(pack_linear_size(out, in * pixels, pixels));
     for (int i = 0; i < out * in * pixels; i++) weight[i] = (float)i;
-    pack_linear(packed, weight, out, in * pixels, pixels);
-    pack_linear_read(back, packed, out, in * pixels, pixels);
-    assert_memory_equal(weight, back, sizeof *weight * (size_t)(out * in * pixels));
-    buffer_free(packed, pack_linear_size(out, in * pixels, pixels));
+    for (int mirrored = 0; mirrored < 2; mirrored++) {
+        const struct pack_side from = mirrored ? plain : map, to = mirrored ? map : plain;
+        float *packed = buffer(pack_linear_size(to, from));
+        pack_linear(packed, weight, to, from);
+        pack_linear_read(back, packed, to, from);
+        assert_memory_equal(weight, back, sizeof *weight * (size_t)(out * in * pixels));
+        pack_bias(packed, weight, to);
+        memset(back, 0, sizeof *back * (size_t)to.units);
+        pack_bias_read(back, packed, to);
+        assert_memory_equal(weight, back, sizeof *weight * (size_t)to.units);
+        buffer_free(packed, pack_linear_size(to, from));
+    }
     buffer_free(weight, (size_t)(out * in * pixels));
     buffer_free(back, (size_t)(out * in * pixels));
 }

@@ -39,3 +39,8 @@ enum cpu_isa cpu_choose(const char **complaint) {
     *complaint = "SWWAE_ISA must be reference, plain, avx2 or avx512; using this machine's best";
     return best;
 }
+
+bool cpu_sparse(void) {
+    const char *wanted = getenv("SWWAE_SPARSE");
+    return !wanted || strcmp(wanted, "0") != 0;
+}

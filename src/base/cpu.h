@@ -11,5 +11,7 @@ bool cpu_has(enum cpu_isa isa);
 /* The best this machine has, or what the environment variable SWWAE_ISA names. An unknown or
  * missing set falls back to the best and is reported in *complaint (static text, else NULL). */
 enum cpu_isa cpu_choose(const char **complaint);
+/* Whether passes may use the sparsity of switches: unless the environment says SWWAE_SPARSE=0. */
+bool cpu_sparse(void);
 
 #endif

@@ -15,12 +15,13 @@ struct rng {
 /* What a stream is for. A run draws each kind from its own stream, so that using more of one
  * never shifts another. Append only: the numbers are part of what "same seed" means. */
 enum rng_purpose {
-    RNG_WEIGHTS = 1,   /* index: parameter tensor */
-    RNG_LABELS = 2,    /* index: 0 */
-    RNG_ORDER = 3,     /* index: epoch, of the unlabelled or only stream */
-    RNG_LABELLED = 4,  /* index: pass over the labelled images */
-    RNG_SHAPES = 5,    /* index: image */
-    RNG_VALIDATION = 6 /* index: 0 */
+    RNG_WEIGHTS = 1,    /* index: parameter tensor */
+    RNG_LABELS = 2,     /* index: 0 */
+    RNG_ORDER = 3,      /* index: epoch, of the unlabelled or only stream */
+    RNG_LABELLED = 4,   /* index: pass over the labelled images */
+    RNG_SHAPES = 5,     /* index: image */
+    RNG_VALIDATION = 6, /* index: 0 */
+    RNG_NOISE = 7       /* index: step, image and place in the net; see engine/random.c */
 };
 
 /* The stream of (seed, purpose, index); independent of every other triple. */

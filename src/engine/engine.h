@@ -23,13 +23,16 @@ struct losses {
     size_t wrong;    /* of these, classified wrongly */
 };
 
-/* objective NULL: forward passes only (no gradient memory). threads >= 1; more than ENGINE_SHARES
- * are not used. isa: which kernels. */
+/* objective NULL: forward passes only (no gradient memory), by the given where. threads >= 1; more
+ * than ENGINE_SHARES are not used. isa: which kernels. dense: do not use the sparsity of
+ * switches. */
 struct engine_options {
     const struct objective *objective; /* may be NULL; copied */
     int batch;                         /* the most images of a step; unused without objective */
+    swwae_where where;                 /* of the decoder; unused with objective */
     int threads;
     int isa; /* enum cpu_isa */
+    bool dense;
 };
 
 /* network must outlive the engine. */
@@ -62,7 +65,6 @@ swwae_status engine_step(struct engine *engine, struct losses *losses, real *gra
 
 /* What a forward pass should leave. Pointers may be NULL. */
 struct forward {
-    swwae_where where;    /* of the decoder */
     const int *as_class;  /* a decoder that starts from the classes starts from this one; NULL:
                              from what the classifier says */
     real *logits;         /* (n, classes) */

@@ -1,6 +1,10 @@
-/* plan.h - everything about running a network that is known before the first step: which layers
- * a loss reaches, where their packed weights and gradient sums lie, and the maps of a group of
- * images. */
+/* plan.h - everything about running a network that is known before the first step.
+ *
+ * A network and a loss become a list of operations on numbered tensors, in the order of the forward
+ * pass: load, encoder, classifier, decoder, terms of the loss. The gradient runs the same list
+ * backwards. Operations that no term reaches are not in the list. Between two joins (op.h) the
+ * operations form a segment: a group of images goes through all of it before the next group starts,
+ * so that its maps stay in cache. */
 #ifndef SWWAE_ENGINE_PLAN_H
 #define SWWAE_ENGINE_PLAN_H
 
@@ -11,58 +15,122 @@
 
 /* One layer with parameters. Offsets are values into the packed arrays. */
 struct layer {
-    size_t weight, bias;        /* in the flat parameters */
-    int out, in, kernel;        /* kernel 0: fully connected */
-    int lanes;                  /* of the input map */
-    int pixels;                 /* fully connected: see pack_linear */
-    bool few;                   /* few output maps: planar output, conv_few */
-    bool trained;               /* a term of the loss reaches it */
-    size_t packed, packed_bias; /* in the packed weights */
-    size_t packed_back;         /* the same for the gradient to the input; trained only */
-    size_t sum, bias_sum;       /* in a share's gradient sums; trained only */
+    size_t weight, bias;          /* in the flat parameters */
+    size_t scale, mean, variance; /* the same; normed only */
+    int out, in, kernel;          /* kernel 0: fully connected */
+    int lanes;                    /* of a convolution's input map */
+    struct pack_side from, to;    /* of a fully connected layer */
+    bool few;                     /* few output maps: planar output, conv_few */
+    bool normed;                  /* batch normalisation follows; bias is added after it */
+    bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
+    bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
+    bool trained;                 /* a term of the loss reaches it */
+    bool tied;                    /* weight is its mirror image's, transposed */
+    struct layer *partner;        /* whose weight a tied decoder layer shares, here that layer */
+    size_t packed, packed_bias;   /* in the packed weights */
+    size_t packed_back;           /* the same for the gradient to the input; trained only */
+    size_t sum, bias_sum;         /* in a share's gradient sums; trained only */
+    size_t norm_sum;              /* normed and trained: in a share's norm sums */
+    size_t norm_value;            /* the same: in the norm values */
 };
+
+/* What a normalisation keeps for each channel once a batch's sums are known. Norm values are
+ * (NORM_VALUES, channels padded to lanes); norm sums (4, channels padded): of x, x^2, and on the
+ * way back of d, d (x - mean). */
+enum { NORM_MEAN, NORM_FACTOR, NORM_BIAS, NORM_TILT, NORM_OFFSET, NORM_VALUES };
+
+/* An activation of one image, and its gradient. */
+struct tensor {
+    struct map map;    /* shape, ring and strides; no memory */
+    bool relu;         /* passed a ReLU: its gradient is that before the ReLU, 0 where it is 0 */
+    bool gradient;     /* wanted: something before it is trained */
+    int gradient_ring; /* the ring of its gradient */
+    int uses;          /* gradients that add up to its own */
+};
+
+/* A tensor that an operation reads and gives a gradient to. */
+struct input {
+    int tensor;       /* -1: none */
+    bool first, last; /* of the tensor's gradients, in the order of the backward pass */
+};
+
+struct op;
+
+#define OP_INPUTS 3
+
+/* An operation of the list. What the fields mean is up to its kind: op.h. */
+struct op {
+    const struct op_kind *kind;
+    struct input in[OP_INPUTS];
+    int out[OP_INPUTS]; /* tensors it writes, -1: none */
+    int source;         /* a tensor it reads and gives no gradient to; -1: none */
+    struct layer *layer;
+    int stage; /* whose pool or term */
+    bool relu;
+    double weight; /* of a term, times its constant factors; a share or deviation of noise */
+};
+
+/* The operations of a part of the net. */
+struct range {
+    int begin, end;
+};
+
+#define PLAN_LAYERS (NOTATION_STAGES * NOTATION_CONVS * 2 + NOTATION_FCS * 2)
+
+/* The most images of a group. */
+#define PLAN_GROUP 4
 
 struct plan {
     const struct network *network;
     struct objective objective; /* all weights 0 for an engine without a loss */
     bool training;
-    int group;          /* images that go through the net together */
-    int decoder_bottom; /* lowest decoder stage the loss needs; stages: none */
-    bool classifier;    /* the loss needs the fc layers */
-    struct layer encoder[NOTATION_STAGES][NOTATION_CONVS];
-    struct layer decoder[NOTATION_STAGES][NOTATION_CONVS];
-    struct layer fc[NOTATION_FCS];
-    struct layer *layer[NOTATION_STAGES * NOTATION_CONVS * 2 + NOTATION_FCS]; /* all of them */
+    bool classifier; /* the fc layers run */
+    int lowest;      /* lowest decoder stage that runs; stages: none */
+    int slots;       /* images a workspace holds */
+    int group;       /* images that go through a segment together */
+    bool whole;      /* joins: a workspace holds a whole share of the batch */
+    bool every_cell; /* unpooling fills every cell of a window, whatever the where */
+    bool other;      /* another image's where unpools; forward only */
+    bool sparse;     /* passes may use the switches' sparsity */
+
+    struct tensor *tensor; /* malloc'ed, as op */
+    int tensors;
+    struct op *op;
+    int ops;
+    struct range encoder, classify, decoder, terms;
+    int image, logits, rebuilt;                               /* tensors, -1: none */
+    int what[NOTATION_STAGES];                                /* the same */
+    int px[NOTATION_STAGES], py[NOTATION_STAGES];             /* soft pooling only, else -1 */
+    int px_other[NOTATION_STAGES], py_other[NOTATION_STAGES]; /* another image's; plan.other only */
+
+    struct layer encoder_layer[NOTATION_STAGES][NOTATION_CONVS];
+    struct layer decoder_layer[NOTATION_STAGES][NOTATION_CONVS];
+    struct layer fc[NOTATION_FCS], mirror[NOTATION_FCS];
+    struct layer *layer[PLAN_LAYERS]; /* all of them */
     int layers;
     size_t packed_size, sum_size; /* values */
+    size_t norm_sums, norm_values;
+    size_t largest_weight; /* of any layer, values */
 };
 
-/* The memory of one worker: the maps of one group of images. Gradient maps exist in training
- * only, and where the loss needs them. */
+/* The memory of one worker, or of one share where the plan is whole. */
 struct workspace {
-    struct map image;                                    /* the input */
-    struct map encoded[NOTATION_STAGES][NOTATION_CONVS]; /* after each convolution and ReLU */
-    struct map what[NOTATION_STAGES];
+    struct map *value, *gradient; /* (tensors) */
+    real *scratch; /* one gradient more, of any tensor with several, or one map before
+                      a pool */
+    void *lists;   /* of the switch-sparse kernels */
     uint8_t *where[NOTATION_STAGES];
-    uint8_t *where_other[NOTATION_STAGES]; /* another image's; forward only */
-    uint8_t *where_first[NOTATION_STAGES]; /* all zero, one memory for all; UNPOOL_FIXED only */
-    struct map unpooled[NOTATION_STAGES];
-    struct map decoded[NOTATION_STAGES][NOTATION_CONVS]; /* [s][c]: output of decoder[c] */
-    real *fc[NOTATION_FCS];                              /* (group, units padded) */
-
-    struct map g_encoded[NOTATION_STAGES][NOTATION_CONVS];
-    struct map g_what[NOTATION_STAGES];
-    struct map g_unpooled[NOTATION_STAGES];
-    struct map g_decoded[NOTATION_STAGES][NOTATION_CONVS];
-    struct map g_pair[NOTATION_STAGES]; /* scratch shaped like what[s] */
-    real *g_fc[NOTATION_FCS];
+    uint8_t *where_moved[NOTATION_STAGES]; /* what noise leaves of it */
+    uint8_t *where_other[NOTATION_STAGES]; /* another image's; plan.other only */
+    uint8_t *where_first;                  /* all zero, for every stage; UNPOOL_FIXED only */
 };
 
-/* Lays out a network for kernels, and chooses the group. */
-void plan_build(struct plan *plan, const struct network *network,
-                const struct engine_options *options);
+/* SWWAE_E_MEMORY. plan_free accepts a zeroed plan. */
+swwae_status plan_build(struct plan *plan, const struct network *network,
+                        const struct engine_options *options);
+void plan_free(struct plan *plan);
 
-/* Books one worker's maps; called once to measure and once to place. */
+/* Books one workspace; called once to measure and once to place. Its arrays of maps exist. */
 void plan_book(struct workspace *workspace, struct arena *arena, const struct plan *plan);
 
 /* Bytes of the switches of stage s for one image. */

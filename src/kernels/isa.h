@@ -1,25 +1,27 @@
-/* isa.h - names of the functions of one instruction set.
+/* isa.h - what the kernels of one instruction set share.
  *
  * Files that include this are compiled once per set with SWWAE_ISA defined as plain, avx2 or
  * avx512, and with the machine flags that go with it. */
 #ifndef SWWAE_KERNELS_ISA_H
 #define SWWAE_KERNELS_ISA_H
 
+#include "kernels/isa_name.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "kernels/vec.h"
-
-#define ISA_JOIN2(name, isa) name##_##isa
-#define ISA_JOIN(name, isa) ISA_JOIN2(name, isa)
-#define ISA(name) ISA_JOIN(name, SWWAE_ISA)
 
 /* Each kernel file writes its own entries into the table. */
 void ISA(conv_install)(struct kernels *table);
 void ISA(conv_few_install)(struct kernels *table);
 void ISA(conv_outer_install)(struct kernels *table);
+void ISA(conv_pool_install)(struct kernels *table);
+void ISA(conv_scatter_install)(struct kernels *table);
+void ISA(sparse_outer_install)(struct kernels *table);
 void ISA(pool_install)(struct kernels *table);
 void ISA(linear_install)(struct kernels *table);
 void ISA(elementwise_install)(struct kernels *table);
+void ISA(soft_pool_install)(struct kernels *table);
+void ISA(norm_install)(struct kernels *table);
 
 /* Accumulators a tile may hold, in v16, leaving registers for operands: 28 of 32 with AVX-512, 12
  * of 16 half-width ones with AVX2, 12 of 16 quarter-width ones elsewhere. */

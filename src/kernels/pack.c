@@ -64,29 +64,42 @@ void pack_outer_read(real *gradient, const real *sum, int out, int in, int kerne
         }
 }
 
-int pack_linear_rows(int in, int pixels) { return pack_blocks(in / pixels) * LANES * pixels; }
-
-size_t pack_linear_size(int out, int in, int pixels) {
-    return (size_t)pack_blocks(out) * LANES * (size_t)pack_linear_rows(in, pixels);
+int pack_side_size(struct pack_side side) {
+    return pack_blocks(side.units / side.pixels) * LANES * side.pixels;
 }
 
-/* Row of the packed matrix that holds input i of the flat array. */
-static size_t linear_row(size_t i, size_t pixels) {
-    const size_t channel = i / pixels, pixel = i % pixels;
+/* Where kernels keep unit i of the flat array. */
+static size_t place(struct pack_side side, size_t i) {
+    const size_t pixels = (size_t)side.pixels, channel = i / pixels, pixel = i % pixels;
     return (channel / LANES * pixels + pixel) * LANES + channel % LANES;
 }
 
-void pack_linear(real *packed, const real *weight, int out, int in, int pixels) {
-    const size_t width = (size_t)pack_blocks(out) * LANES;
-    memset(packed, 0, pack_linear_size(out, in, pixels) * sizeof *packed);
-    for (size_t o = 0; o < (size_t)out; o++)
-        for (size_t i = 0; i < (size_t)in; i++)
-            packed[linear_row(i, (size_t)pixels) * width + o] = weight[o * (size_t)in + i];
+size_t pack_linear_size(struct pack_side out, struct pack_side in) {
+    return (size_t)pack_side_size(out) * (size_t)pack_side_size(in);
 }
 
-void pack_linear_read(real *gradient, const real *sum, int out, int in, int pixels) {
-    const size_t width = (size_t)pack_blocks(out) * LANES;
-    for (size_t o = 0; o < (size_t)out; o++)
-        for (size_t i = 0; i < (size_t)in; i++)
-            gradient[o * (size_t)in + i] = sum[linear_row(i, (size_t)pixels) * width + o];
+void pack_linear(real *packed, const real *weight, struct pack_side out, struct pack_side in) {
+    const size_t width = (size_t)pack_side_size(out);
+    memset(packed, 0, pack_linear_size(out, in) * sizeof *packed);
+    for (size_t o = 0; o < (size_t)out.units; o++) {
+        real *column = packed + place(out, o);
+        for (size_t i = 0; i < (size_t)in.units; i++) column[place(in, i) * width] = *weight++;
+    }
+}
+
+void pack_linear_read(real *gradient, const real *sum, struct pack_side out, struct pack_side in) {
+    const size_t width = (size_t)pack_side_size(out);
+    for (size_t o = 0; o < (size_t)out.units; o++) {
+        const real *column = sum + place(out, o);
+        for (size_t i = 0; i < (size_t)in.units; i++) *gradient++ = column[place(in, i) * width];
+    }
+}
+
+void pack_bias(real *packed, const real *bias, struct pack_side out) {
+    memset(packed, 0, (size_t)pack_side_size(out) * sizeof *packed);
+    for (size_t o = 0; o < (size_t)out.units; o++) packed[place(out, o)] = bias[o];
+}
+
+void pack_bias_read(real *gradient, const real *sum, struct pack_side out) {
+    for (size_t o = 0; o < (size_t)out.units; o++) gradient[o] = sum[place(out, o)];
 }

@@ -29,13 +29,22 @@ void pack_conv_few(real *packed, const real *weight, int out, int in, int kernel
 size_t pack_outer_size(int v_channels, int s_channels, int kernel);
 void pack_outer_read(real *gradient, const real *sum, int out, int in, int kernel, bool mirrored);
 
-/* fc weights (out, in) <-> [in][out padded]. The input of the first fc layer is the top what in
- * the map's own order, [block][pixel][LANES], where the flat array says (channel, pixel): pixels
- * is height * width there and 1 for later layers. Rows of padding lanes are zero.
- * pack_linear_rows: inputs as the kernels count them, padding included. */
-int pack_linear_rows(int in, int pixels);
-size_t pack_linear_size(int out, int in, int pixels);
-void pack_linear(real *packed, const real *weight, int out, int in, int pixels);
-void pack_linear_read(real *gradient, const real *sum, int out, int in, int pixels);
+/* One side of a fully connected layer: `units` values as the flat array counts them. Where they are
+ * a map, the flat array says (channel, pixel) and kernels [block][pixel][LANES]; pixels is height *
+ * width then, else 1. */
+struct pack_side {
+    int units, pixels;
+};
+
+/* Units as the kernels count them, padding included. */
+int pack_side_size(struct pack_side side);
+
+/* fc weights (out, in) <-> [in][out], and biases (out) <-> [out], as kernels count. Padding is
+ * zero. */
+size_t pack_linear_size(struct pack_side out, struct pack_side in);
+void pack_linear(real *packed, const real *weight, struct pack_side out, struct pack_side in);
+void pack_linear_read(real *gradient, const real *sum, struct pack_side out, struct pack_side in);
+void pack_bias(real *packed, const real *bias, struct pack_side out);
+void pack_bias_read(real *gradient, const real *sum, struct pack_side out);
 
 #endif

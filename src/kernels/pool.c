@@ -73,22 +73,24 @@ static void gather(struct map *what, const struct map *x, const uint8_t *where, 
             }
 }
 
-static void upsample(struct map *x, const struct map *what, int pool, int images) {
+static void upsample(struct map *x, const struct map *what, int pool, bool average, int images) {
     for (int n = 0; n < images; n++)
         for (int b = 0; b < map_blocks(what); b++)
             for (int i = 0; i < x->height; i++) {
                 const float *from =
                     what->data + n * what->image + b * what->block + i / pool * what->row;
                 float *to = x->data + n * x->image + b * x->block + i * x->row;
+                const int rows = smaller(pool, x->height - i / pool * pool);
                 for (int j = 0; j < x->width; j += pool, from += LANES) {
-                    const v16 value = v_load(from);
                     const int end = smaller(j + pool, x->width);
+                    v16 value = v_load(from);
+                    if (average) value = v_mul(value, v_splat(1.0f / (float)(rows * (end - j))));
                     for (int k = j; k < end; k++, to += LANES) v_store(to, value);
                 }
             }
 }
 
-static void sum_windows(struct map *what, const struct map *x, int pool, int images) {
+static void sum_windows(struct map *what, const struct map *x, int pool, bool average, int images) {
     for (int n = 0; n < images; n++)
         for (int b = 0; b < map_blocks(what); b++)
             for (int i = 0; i < what->height; i++) {
@@ -102,6 +104,7 @@ static void sum_windows(struct map *what, const struct map *x, int pool, int ima
                     for (int r = 0; r < rows; r++)
                         for (int q = 0; q < columns; q++)
                             sum = v_add(sum, v_load(from + r * x->row + q * LANES));
+                    if (average) sum = v_mul(sum, v_splat(1.0f / (float)(rows * columns)));
                     v_store(to, sum);
                 }
             }

@@ -154,15 +154,22 @@ static void gather(struct map *what, const struct map *x, const uint8_t *where, 
                 }
 }
 
-static void upsample(struct map *x, const struct map *what, int pool, int images) {
+/* 1 / the number of cells of the window that holds pixel (y, x). */
+static double cell_share(const struct map *x, int pool, int i, int j) {
+    return 1.0 /
+           (smaller(pool, x->height - i / pool * pool) * smaller(pool, x->width - j / pool * pool));
+}
+
+static void upsample(struct map *x, const struct map *what, int pool, bool average, int images) {
     for (int n = 0; n < images; n++)
         for (int c = 0; c < x->channels; c++)
             for (int i = 0; i < x->height; i++)
                 for (int j = 0; j < x->width; j++)
-                    *map_at(x, n, c, i, j) = *map_at(what, n, c, i / pool, j / pool);
+                    *map_at(x, n, c, i, j) = (real)(*map_at(what, n, c, i / pool, j / pool) *
+                                                    (average ? cell_share(x, pool, i, j) : 1));
 }
 
-static void sum_windows(struct map *what, const struct map *x, int pool, int images) {
+static void sum_windows(struct map *what, const struct map *x, int pool, bool average, int images) {
     for (int n = 0; n < images; n++)
         for (int c = 0; c < what->channels; c++)
             for (int i = 0; i < what->height; i++)
@@ -171,6 +178,7 @@ static void sum_windows(struct map *what, const struct map *x, int pool, int ima
                     for (int a = i * pool; a < smaller((i + 1) * pool, x->height); a++)
                         for (int b = j * pool; b < smaller((j + 1) * pool, x->width); b++)
                             sum += *map_at(x, n, c, a, b);
+                    if (average) sum *= cell_share(x, pool, i * pool, j * pool);
                     *map_at(what, n, c, i, j) = (real)sum;
                 }
 }
@@ -276,4 +284,6 @@ void kernels_reference(struct kernels *table) {
         .subtract = subtract,
         .gate = gate,
     };
+    soft_pool_install_reference(table);
+    norm_install_reference(table);
 }

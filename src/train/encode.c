@@ -18,7 +18,6 @@ swwae_status encode_images(struct swwae_model *model, const float *images, size_
     swwae_status status = SWWAE_OK;
     const size_t size = code_size(model, stage), pixels = model_pixels(model);
     TRY(model_check_images(model, images, n));
-    TRY(model_engine(model));
     for (size_t i = 0; i < n; i += MODEL_CHUNK) {
         const size_t count = n - i < MODEL_CHUNK ? n - i : MODEL_CHUNK;
         const struct forward forward = {
@@ -26,8 +25,7 @@ swwae_status encode_images(struct swwae_model *model, const float *images, size_
             .what = codes->what ? codes->what + i * size : NULL,
             .switches = codes->cells ? codes->cells + i * size : NULL,
             .positions = codes->positions ? codes->positions + 2 * i * size : NULL};
-        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
-                           (int)count));
+        TRY(model_forward(model, SWWAE_WHERE_OWN, &forward, images + i * pixels, count));
     }
 fail:
     return status;

@@ -99,7 +99,6 @@ swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct eval
           "no memory to measure %zu images at a time", chunk);
     CHECK(count, SWWAE_E_DATA, "there are no images to measure the model on");
     TRY(evaluate_check_size(e->model, e->dataset));
-    TRY(model_engine(e->model));
     if (e->error && e->confusion && classes) {
         result.confusion = calloc(classes * classes, sizeof *result.confusion);
         CHECK(result.confusion, SWWAE_E_MEMORY, "no memory for a table of %zu x %zu classes",
@@ -111,7 +110,7 @@ swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct eval
                                   .reconstruction = rebuilt};
         for (size_t j = 0; j < n; j++)
             dataset_image(e->dataset, e->indices ? e->indices[i + j] : i + j, images + j * pixels);
-        TRY(engine_forward(e->model->engine, &forward, e->model->parameters, images, (int)n));
+        TRY(model_forward(e->model, SWWAE_WHERE_OWN, &forward, images, n));
         TRY(add(&totals, &result, e, images, logits, rebuilt, i, n));
         if (report_due(reporter)) report_count(reporter, e->what, i + n, count, start);
         CHECK(!reporter->stop, SWWAE_E_INTERRUPTED, "stopped after %zu of %zu images", i + n,

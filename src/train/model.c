@@ -45,7 +45,7 @@ void model_print_beta(char text[MODEL_BETA_TEXT], const struct network *network)
 
 void model_free(struct swwae_model *model) {
     if (!model) return;
-    engine_free(model->engine);
+    model_drop_engines(model);
     network_clear(&model->network);
     free(model->parameters);
     free(model->class_names);
@@ -57,12 +57,28 @@ int model_threads(const struct swwae_model *model) {
     return model->threads ? model->threads : parallel_processors();
 }
 
-swwae_status model_engine(struct swwae_model *model) {
-    if (model->engine) return SWWAE_OK;
+swwae_status model_engine(struct swwae_model *model, swwae_where where) {
+    if (model->engine[where]) return SWWAE_OK;
     const char *complaint;
-    struct engine_options options = {.threads = model_threads(model),
-                                     .isa = (int)cpu_choose(&complaint)};
-    return engine_create(&model->engine, &model->network, &options);
+    struct engine_options options = {.where = where,
+                                     .threads = model_threads(model),
+                                     .isa = (int)cpu_choose(&complaint),
+                                     .dense = !cpu_sparse()};
+    return engine_create(&model->engine[where], &model->network, &options);
+}
+
+void model_drop_engines(struct swwae_model *model) {
+    for (int where = 0; where < 3; where++) {
+        engine_free(model->engine[where]);
+        model->engine[where] = NULL;
+    }
+}
+
+swwae_status model_forward(struct swwae_model *model, swwae_where where,
+                           const struct forward *forward, const float *images, size_t n) {
+    swwae_status status = model_engine(model, where);
+    if (status != SWWAE_OK) return status;
+    return engine_forward(model->engine[where], forward, model->parameters, images, (int)n);
 }
 
 /* Whether an option of the training that is a number, or a list of them, is above 0 throughout. */
@@ -145,7 +161,6 @@ swwae_status model_predict(struct swwae_model *model, const float *images, size_
           "the model's fully connected layers were not trained (lambda-nll 0 or no labels), so it "
           "cannot classify; it reconstructs images");
     TRY(model_check_images(model, images, n));
-    TRY(model_engine(model));
     CHECK(!__builtin_mul_overflow(n, classes, &values), SWWAE_E_ARGUMENT,
           "%zu images of %zu classes found, more than memory can hold", n, classes);
     logits = calloc(smaller(n, MODEL_CHUNK) * classes + 1, sizeof *logits);
@@ -154,8 +169,7 @@ swwae_status model_predict(struct swwae_model *model, const float *images, size_
     for (size_t i = 0; i < n; i += MODEL_CHUNK) {
         size_t count = smaller(n - i, MODEL_CHUNK);
         struct forward forward = {.logits = logits};
-        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
-                           (int)count));
+        TRY(model_forward(model, SWWAE_WHERE_OWN, &forward, images + i * pixels, count));
         for (size_t j = 0; j < count; j++)
             CHECK(model_softmax(rows + (i + j) * classes, logits + j * classes, (int)classes),
                   SWWAE_E_NUMERIC,
@@ -183,8 +197,8 @@ static swwae_status reconstruct_other(struct swwae_model *model, const float *im
         size_t count = smaller(n - i, MODEL_CHUNK), next = (i + count) % n;
         memcpy(in, images + i * pixels, count * pixels * sizeof *in);
         memcpy(in + count * pixels, images + next * pixels, pixels * sizeof *in);
-        struct forward forward = {.where = SWWAE_WHERE_OTHER, .reconstruction = out};
-        TRY(engine_forward(model->engine, &forward, model->parameters, in, (int)count + 1));
+        struct forward forward = {.reconstruction = out};
+        TRY(model_forward(model, SWWAE_WHERE_OTHER, &forward, in, count + 1));
         memcpy(reconstructions + i * pixels, out, count * pixels * sizeof *out);
     }
 fail:
@@ -203,14 +217,15 @@ static swwae_status check_decoder(const struct swwae_model *model) {
 }
 
 /* What every chunk of images needs besides itself stands in forward. */
-static swwae_status reconstruct(struct swwae_model *model, struct forward forward,
-                                const float *images, size_t n, float *reconstructions) {
+static swwae_status reconstruct(struct swwae_model *model, swwae_where where,
+                                struct forward forward, const float *images, size_t n,
+                                float *reconstructions) {
     swwae_status status = SWWAE_OK;
     const size_t pixels = model_pixels(model);
     for (size_t i = 0; i < n; i += MODEL_CHUNK) {
         forward.reconstruction = reconstructions + i * pixels;
-        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
-                           (int)smaller(n - i, MODEL_CHUNK)));
+        TRY(model_forward(model, where, &forward, images + i * pixels,
+                          smaller(n - i, MODEL_CHUNK)));
     }
 fail:
     return status;
@@ -221,10 +236,9 @@ swwae_status model_reconstruct(struct swwae_model *model, const float *images, s
     swwae_status status = SWWAE_OK;
     TRY(check_decoder(model));
     TRY(model_check_images(model, images, n));
-    TRY(model_engine(model));
     if (where == SWWAE_WHERE_OTHER && n > MODEL_CHUNK)
         return reconstruct_other(model, images, n, reconstructions);
-    TRY(reconstruct(model, (struct forward){.where = where}, images, n, reconstructions));
+    TRY(reconstruct(model, where, (struct forward){0}, images, n, reconstructions));
 fail:
     return status;
 }
@@ -243,8 +257,8 @@ swwae_status model_reconstruct_as(struct swwae_model *model, const float *images
           "the model was not trained on labels (lambda-nll 0), so it cannot rebuild images as "
           "another class");
     TRY(model_check_images(model, images, n));
-    TRY(model_engine(model));
-    TRY(reconstruct(model, (struct forward){.as_class = &k}, images, n, reconstructions));
+    TRY(reconstruct(model, SWWAE_WHERE_OWN, (struct forward){.as_class = &k}, images, n,
+                    reconstructions));
 fail:
     return status;
 }

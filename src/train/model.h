@@ -22,7 +22,7 @@ struct swwae_model {
     char *options;            /* JSON object of the training's options; NULL: never trained */
     uint64_t step;            /* training steps behind these parameters */
     int threads;              /* 1..256; 0: one per processor */
-    struct engine *engine;    /* forward passes; NULL until needed */
+    struct engine *engine[3]; /* forward passes by each swwae_where; NULL until needed */
 };
 
 /* Parameters zero, class names their numbers. variant as for network_build. Errors of
@@ -39,9 +39,14 @@ void model_free(struct swwae_model *model);
 /* 1..256: model->threads, or the number of processors. */
 int model_threads(const struct swwae_model *model);
 
-/* Makes model->engine if there is none. Nothing complains about an unusable SWWAE_ISA here; a
- * training does. */
-swwae_status model_engine(struct swwae_model *model);
+/* A forward pass of n images, 1 .. INT_MAX, with the decoder unpooling by `where`. The first makes
+ * the engine; nothing complains about an unusable SWWAE_ISA then, a training does. */
+swwae_status model_forward(struct swwae_model *model, swwae_where where,
+                           const struct forward *forward, const float *images, size_t n);
+/* Makes that engine now, if there is none. */
+swwae_status model_engine(struct swwae_model *model, swwae_where where);
+/* Drops all of them, so that they are made anew when needed. */
+void model_drop_engines(struct swwae_model *model);
 
 /* Whether the training taught the fc layers the labels, and reached the whole decoder, as its
  * options say; true for a model without options. Layerwise, the reconstruction term reaches the

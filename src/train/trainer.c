@@ -95,7 +95,8 @@ static swwae_status make_engine(struct run *run) {
     struct engine_options options = {.objective = &run->objective,
                                      .batch = run->settings->batch,
                                      .threads = run->threads,
-                                     .isa = (int)cpu_choose(&complaint)};
+                                     .isa = (int)cpu_choose(&complaint),
+                                     .dense = !cpu_sparse()};
     if (complaint) report_message(&run->reporter, "%s", complaint);
     return engine_create(&run->engine, &run->model->network, &options);
 }
@@ -151,7 +152,7 @@ static swwae_status prepare(struct run *run) {
     run->steps = count_steps(run);
     choose_measures(run);
     TRY(make_engine(run));
-    TRY(model_engine(run->model));
+    TRY(model_engine(run->model, SWWAE_WHERE_OWN));
     TRY(options_json(&run->model->options, run->options, false));
 fail:
     return status;

@@ -1,0 +1,39 @@
+/* cpu.h - the engine's own state, shared by its training step (cpu.c) and its forward passes
+ * (forward.c). */
+#ifndef SWWAE_ENGINE_CPU_H
+#define SWWAE_ENGINE_CPU_H
+
+#include "engine/op.h"
+
+/* A fixed part of a batch: what it adds up is kept apart. */
+struct share {
+    real *sum;        /* (plan.sum_size) */
+    double *norm_sum; /* (plan.norm_sums) */
+    struct term_sums terms;
+};
+
+struct engine {
+    struct plan plan;
+    struct kernels kernels;
+    struct arena arena;
+    int workers;
+    int workspaces;              /* one a worker, or one a share where the plan is whole */
+    real *packed;                /* (plan.packed_size) */
+    real *norm_values;           /* (plan.norm_values) */
+    struct workspace *workspace; /* (workspaces) */
+    real **spare;                /* (workers): two layers' weights each */
+    struct share share[ENGINE_SHARES];
+};
+
+/* The first image of a share of n. */
+static inline int share_first(int share, int n) {
+    return (int)((long long)share * n / ENGINE_SHARES);
+}
+
+/* Packs every layer. */
+void engine_pack(struct engine *engine, const real *parameters);
+
+/* Runs the operations of a range forward for the pass's group. */
+void engine_range(const struct pass *pass, struct range range);
+
+#endif

@@ -1,0 +1,256 @@
+/* layers.c - packing weights and reading gradients; see layers.h. */
+#include "engine/layers.h"
+
+#include "kernels/sparse.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Images of up to this many channels are kept planar: blocks of 16 would be mostly padding. */
+#define PLANAR_CHANNELS 4
+
+int layers_image_lanes(const struct network *n) {
+    return n->channels <= PLANAR_CHANNELS ? 1 : LANES;
+}
+
+static size_t weights_of(const struct layer *l) {
+    return (size_t)l->out * (size_t)l->in * (size_t)(l->kernel ? l->kernel * l->kernel : 1);
+}
+
+/* ---- where everything lies ---- */
+
+static void layer_add(struct plan *plan, struct layer *l, bool back) {
+    plan->layer[plan->layers++] = l;
+    const size_t bias =
+        l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
+    size_t size;
+    if (!l->kernel)
+        size = pack_linear_size(l->to, l->from);
+    else if (l->unpool_conv)
+        size = pack_sparse_size(l->out, l->in, l->kernel);
+    else if (l->few)
+        size = pack_conv_few_size(l->out, l->in, l->kernel);
+    else
+        size = pack_conv_size(l->out, l->in, l->kernel);
+    if (weights_of(l) > plan->largest_weight) plan->largest_weight = weights_of(l);
+    l->packed = plan->packed_size;
+    l->packed_bias = l->packed + size;
+    plan->packed_size = l->packed_bias + bias;
+    if (!l->trained) return;
+    if (l->kernel && back && !l->unpool_conv) {
+        l->packed_back = plan->packed_size;
+        plan->packed_size += l->conv_pool ? pack_sparse_size(l->in, l->out, l->kernel)
+                                          : pack_conv_size(l->in, l->out, l->kernel);
+    }
+    l->sum = plan->sum_size;
+    if (l->sparse_sum)
+        size = l->unpool_conv ? pack_sparse_size(l->out, l->in, l->kernel)
+                              : pack_sparse_size(l->in, l->out, l->kernel);
+    else if (l->kernel)
+        size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
+                      : pack_outer_size(l->out, l->in, l->kernel);
+    l->bias_sum = l->sum + size;
+    plan->sum_size = l->bias_sum + bias;
+    if (!l->normed) return;
+    l->norm_sum = plan->norm_sums;
+    l->norm_value = plan->norm_values;
+    plan->norm_sums += 4 * bias;
+    plan->norm_values += NORM_VALUES * bias;
+}
+
+static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool normed) {
+    return (struct layer){.weight = conv->weight,
+                          .bias = conv->bias,
+                          .scale = conv->scale,
+                          .mean = conv->mean,
+                          .variance = conv->variance,
+                          .out = conv->out,
+                          .in = conv->in,
+                          .kernel = conv->kernel,
+                          .lanes = lanes,
+                          .normed = normed};
+}
+
+static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[]) {
+    const struct network *n = plan->network;
+    const bool normed = n->variant.norm;
+    for (int s = 0; s < n->stages; s++)
+        for (int c = 0; c < n->stage[s].convs; c++) {
+            struct layer *l = &plan->encoder_layer[s][c];
+            *l = conv_layer(&n->stage[s].encoder[c],
+                            s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
+            l->conv_pool = plan->sparse && c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
+                           !(normed && plan->training);
+            l->sparse_sum = l->conv_pool && l->lanes == LANES;
+            l->trained = plan->training && encoder[s];
+            layer_add(plan, l, s > 0 || c > 0);
+        }
+    for (int s = 0; s < n->stages; s++)
+        for (int c = 0; c < n->stage[s].convs; c++) {
+            struct layer *l = &plan->decoder_layer[s][c];
+            *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
+            l->few = s == 0 && c == 0 && layers_image_lanes(n) == 1;
+            l->unpool_conv = l->sparse_sum = plan->sparse && !plan->every_cell && !l->few &&
+                                             c + 1 == n->stage[s].convs && !n->variant.beta[s];
+            l->tied = n->variant.tied;
+            l->partner = &plan->encoder_layer[s][c];
+            l->trained = plan->training && decoder[s];
+            layer_add(plan, l, true);
+        }
+}
+
+static void add_fc_layers(struct plan *plan, bool mirror) {
+    const struct network *n = plan->network;
+    const struct stage *top = &n->stage[n->stages - 1];
+    for (int j = 0; j < n->fcs; j++) {
+        const struct fc_layer *fc = &n->fc[j];
+        const int pixels = j ? 1 : top->pooled_height * top->pooled_width;
+        struct layer *l = &plan->fc[j];
+        *l = (struct layer){.weight = fc->weight,
+                            .bias = fc->bias,
+                            .out = fc->out,
+                            .in = fc->in,
+                            .from = {fc->in, pixels},
+                            .to = {fc->out, 1},
+                            .trained = plan->training && plan->classifier};
+        layer_add(plan, l, false);
+        if (!n->variant.classes_top) continue;
+        struct layer *m = &plan->mirror[j];
+        *m = (struct layer){.weight = fc->mirror_weight,
+                            .bias = fc->mirror_bias,
+                            .out = fc->in,
+                            .in = fc->out,
+                            .from = {fc->out, 1},
+                            .to = {fc->in, pixels},
+                            .tied = n->variant.tied,
+                            .partner = l,
+                            .trained = plan->training && mirror};
+        layer_add(plan, m, false);
+    }
+}
+
+void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror) {
+    plan->packed_size = LANES; /* so that no layer's offset is 0, which says "none" */
+    add_conv_layers(plan, encoder, decoder);
+    add_fc_layers(plan, mirror);
+}
+
+/* ---- weights ---- */
+
+/* to (out, in, taps) = from (in, out, taps) with mirrored taps: the weights of the transposed
+ * convolution or of the transposed matrix. */
+static void transpose(real *to, const real *from, size_t out, size_t in, size_t taps) {
+    for (size_t o = 0; o < out; o++)
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++) *to++ = from[(i * out + o) * taps + taps - 1 - t];
+}
+
+static size_t taps_of(const struct layer *l) {
+    return l->kernel ? (size_t)(l->kernel * l->kernel) : 1;
+}
+
+/* The layer's weights (out, in, ...): where they lie, or worked out in spare. */
+static const real *weights(const struct plan *plan, const struct layer *l, const real *parameters,
+                           real *spare) {
+    const real *own = parameters + l->weight;
+    if (l->tied) {
+        transpose(spare, own, (size_t)l->out, (size_t)l->in, taps_of(l));
+        own = spare;
+    }
+    if (!l->normed || plan->training) return own;
+    const size_t inputs = weights_of(l) / (size_t)l->out;
+    for (size_t o = 0; o < (size_t)l->out; o++) {
+        const double factor = (double)parameters[l->scale + o] /
+                              sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+        for (size_t i = 0; i < inputs; i++)
+            spare[o * inputs + i] = (real)(factor * (double)own[o * inputs + i]);
+    }
+    return spare;
+}
+
+static void pack_layer_bias(real *packed, const struct plan *plan, const struct layer *l,
+                            const real *parameters) {
+    if (!l->kernel) {
+        pack_bias(packed, parameters + l->bias, l->to);
+        return;
+    }
+    memset(packed, 0, (size_t)pack_blocks(l->out) * LANES * sizeof *packed);
+    for (size_t o = 0; o < (size_t)l->out; o++) {
+        const double bias = (double)parameters[l->bias + o];
+        if (!l->normed) {
+            packed[o] = parameters[l->bias + o];
+        } else if (!plan->training) {
+            const double factor = (double)parameters[l->scale + o] /
+                                  sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+            packed[o] = (real)(bias - (double)parameters[l->mean + o] * factor);
+        }
+    }
+}
+
+void layers_pack(real *packed, const struct plan *plan, int j, const real *parameters, int group,
+                 real *spare) {
+    const struct layer *l = plan->layer[j];
+    const real *weight = weights(plan, l, parameters, spare);
+    pack_layer_bias(packed + l->packed_bias, plan, l, parameters);
+    if (!l->kernel)
+        pack_linear(packed + l->packed, weight, l->to, l->from);
+    else if (l->unpool_conv)
+        pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, false);
+    else if (l->few)
+        pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
+    else
+        pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
+    if (!l->packed_back) return;
+    if (l->conv_pool)
+        pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, true);
+    else
+        pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
+                  group, true);
+}
+
+static void read_weights(real *to, const struct layer *l, const real *sum) {
+    if (l->sparse_sum)
+        pack_sparse_read(to, sum + l->sum, l->out, l->in, l->kernel, l->conv_pool);
+    else if (l->kernel)
+        pack_outer_read(to, sum + l->sum, l->out, l->in, l->kernel, l->few);
+    else
+        pack_linear_read(to, sum + l->sum, l->to, l->from);
+}
+
+/* The gradient of a tied decoder layer, transposed and added to its partner's. */
+static void add_tied(real *gradient, const struct plan *plan, const struct layer *l,
+                     const real *sum, real *spare) {
+    for (int j = 0; j < plan->layers; j++) {
+        const struct layer *d = plan->layer[j];
+        if (!d->trained || !d->tied || d->partner != l) continue;
+        read_weights(spare, d, sum);
+        real *turned = spare + weights_of(d);
+        transpose(turned, spare, (size_t)l->out, (size_t)l->in, taps_of(l));
+        for (size_t k = 0; k < weights_of(l); k++) gradient[l->weight + k] += turned[k];
+    }
+}
+
+void layers_read(real *gradient, const struct plan *plan, int j, const real *parameters,
+                 const real *sum, real *spare) {
+    const struct layer *l = plan->layer[j];
+    const size_t out = (size_t)l->out;
+    if (!l->trained) {
+        memset(gradient + l->bias, 0, out * sizeof *gradient);
+        if (l->normed) {
+            memset(gradient + l->scale, 0, out * sizeof *gradient);
+            memcpy(gradient + l->mean, parameters + l->mean, out * sizeof *gradient);
+            memcpy(gradient + l->variance, parameters + l->variance, out * sizeof *gradient);
+        }
+    } else if (!l->normed) {
+        if (l->kernel)
+            memcpy(gradient + l->bias, sum + l->bias_sum, out * sizeof *gradient);
+        else
+            pack_bias_read(gradient + l->bias, sum + l->bias_sum, l->to);
+    }
+    if (l->tied) return; /* its partner's */
+    if (l->trained)
+        read_weights(gradient + l->weight, l, sum);
+    else
+        memset(gradient + l->weight, 0, weights_of(l) * sizeof *gradient);
+    add_tied(gradient, plan, l, sum, spare);
+}
