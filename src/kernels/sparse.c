@@ -62,35 +62,48 @@ size_t sparse_scratch(const struct sparse *s, int kernel) {
     return (places * 2 + channels * (1 + places * 4)) * sizeof(float);
 }
 
-size_t pack_sparse_size(int dense, int sparse, int kernel) {
-    return (size_t)pack_blocks(dense) * LANES * (size_t)sparse * (size_t)(kernel * kernel);
+size_t pack_sparse_size(int dense, int sparse, int kernel, int lanes) {
+    const size_t taps = (size_t)(kernel * kernel);
+    if (lanes == 1) return (size_t)dense * (size_t)pack_blocks(sparse) * LANES * taps;
+    return (size_t)pack_blocks(dense) * LANES * (size_t)sparse * taps;
 }
 
-/* Where (out, in, tap) lies. The decoder's patch is around the input's pixel, which tap t reaches
- * from the output pixel opposite. */
-static size_t place(int out, int in, int taps, int o, int i, int tap, bool transposed) {
-    const int dense = transposed ? i : o, sparse = transposed ? o : i;
-    const int channels = transposed ? out : in, cell = transposed ? tap : taps - 1 - tap;
-    return ((size_t)(dense / LANES * channels + sparse) * (size_t)taps + (size_t)cell) * LANES +
-           (size_t)(dense % LANES);
+/* One convolution's weights, and where (out, in, tap) lies. */
+struct order {
+    int out, in, taps, lanes;
+    bool transposed;
+};
+
+/* The decoder's patch is around the input's pixel, which tap t reaches from the output pixel
+ * opposite. */
+static size_t place(const struct order *order, int o, int i, int tap) {
+    const bool t = order->transposed;
+    const int dense = t ? i : o, sparse = t ? o : i, channels = t ? order->out : order->in;
+    const int cell = t ? tap : order->taps - 1 - tap;
+    const size_t row = order->lanes == 1
+                           ? (size_t)(dense * pack_blocks(channels) + sparse / LANES)
+                           : (size_t)(dense / LANES * channels + sparse);
+    return (row * (size_t)order->taps + (size_t)cell) * LANES +
+           (size_t)((order->lanes == 1 ? sparse : dense) % LANES);
 }
 
-void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, bool transposed) {
-    const int taps = kernel * kernel;
-    const size_t size = transposed ? pack_sparse_size(in, out, kernel)
-                                   : pack_sparse_size(out, in, kernel);
+void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, int lanes,
+                 bool transposed) {
+    const struct order order = {out, in, kernel * kernel, lanes, transposed};
+    const size_t size = transposed ? pack_sparse_size(in, out, kernel, lanes)
+                                   : pack_sparse_size(out, in, kernel, lanes);
     memset(packed, 0, size * sizeof *packed);
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < taps; tap++)
-                packed[place(out, in, taps, o, i, tap, transposed)] = *weight++;
+            for (int tap = 0; tap < order.taps; tap++)
+                packed[place(&order, o, i, tap)] = *weight++;
 }
 
-void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel,
+void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel, int lanes,
                       bool transposed) {
-    const int taps = kernel * kernel;
+    const struct order order = {out, in, kernel * kernel, lanes, transposed};
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < taps; tap++)
-                *gradient++ = sum[place(out, in, taps, o, i, tap, transposed)];
+            for (int tap = 0; tap < order.taps; tap++)
+                *gradient++ = sum[place(&order, o, i, tap)];
 }

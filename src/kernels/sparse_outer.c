@@ -295,12 +295,20 @@ INLINE void task_run(const struct task *t, int images, void *scratch, const bool
 
 static void sparse_outer(real *sum, const struct sparse *s, const struct map *dense, int kernel,
                          int images, void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(sum, NULL, s, dense, NULL, kernel, images);
+        return;
+    }
     const struct task t = {.sum = sum, .s = s, .dense = dense, .kernel = kernel};
     task_run(&t, images, scratch, true, false);
 }
 
 static void sparse_dot(struct map *what, const struct sparse *s, const struct map *dense,
                        const real *weight, int kernel, int images, void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(NULL, what, s, dense, weight, kernel, images);
+        return;
+    }
     const struct task t = {
         .what = what, .s = s, .dense = dense, .weight = weight, .kernel = kernel};
     task_run(&t, images, scratch, false, true);
@@ -309,6 +317,10 @@ static void sparse_dot(struct map *what, const struct sparse *s, const struct ma
 static void sparse_outer_dot(real *sum, struct map *what, const struct sparse *s,
                              const struct map *dense, const real *weight, int kernel, int images,
                              void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(sum, what, s, dense, weight, kernel, images);
+        return;
+    }
     const struct task t = {
         .sum = sum, .what = what, .s = s, .dense = dense, .weight = weight, .kernel = kernel};
     task_run(&t, images, scratch, true, true);
