@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Scatter keeps a band's sums beside 18 KB of weights (3x3) and the lists in 32 KB. */
-#define SCATTER_BYTES (10u << 10)
+#define SCATTER_BYTES (20u << 10)
 /* The dense operand of sparse_outer: an image of 16x16 and its ring, or four of 8x8. */
 #define OUTER_BYTES (26u << 10)
 /* Loading and storing a channel's sums once a band must not outweigh the entries between. */

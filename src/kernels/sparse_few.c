@@ -43,44 +43,50 @@ INLINE void block_run(const struct few *f, int b, int first, const int kernel, c
     for (int k = 0; k < rows * kernel; k++)
         if (outer) sum[k] = x_load(f->sum + packed + k * LANES);
     for (int n = 0; n < f->images; n++)
-        for (int i = 0; i < s->what.height; i++)
-            for (int j = 0; j < s->what.width; j++) {
-                const int top = i * pool - radius + first, left = j * pool - radius;
-                const int reach = s->width + radius - left;
+        for (int i = 0; i < s->what.height; i++) {
+            const int top = i * pool - radius + first;
+            /* the last window's patch may reach below the map, its switches do not */
+            const float *row[16];
+            for (int y = 0; y < rows + (large ? 3 : 1); y++)
+                row[y] = d->data + n * d->image + f->plane * d->block +
+                         (top + y < bottom ? top + y : bottom) * d->row;
+            const float *what = sparse_what(&s->what, n, b, i, 0);
+            const float *gate = s->gate ? sparse_what(s->gate, n, b, i, 0) : NULL;
+            const uint8_t *where = sparse_where(s, n, b, i, 0);
+            float *to = dot ? map_at(f->what, n, b * LANES, i, 0) : NULL;
+            for (int j = 0; j < s->what.width; j++, where += LANES) {
+                const int left = j * pool - radius, reach = s->width + radius - left;
                 const int columns = reach < pool + kernel - 1 ? reach : pool + kernel - 1;
                 const __mmask8 mask = (__mmask8)((1u << columns) - 1);
-                const float *from = d->data + n * d->image + f->plane * d->block + left;
-                const __m128i cell = _mm_loadu_si128((const void *)sparse_where(s, n, b, i, j));
-                const __m512i at = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(places, cell));
-                const vx value = sparse_values(s, n, b, i, j).a;
-                vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
+                const __m128i cell = _mm_loadu_si128((const void *)where);
+                const __m512i lanes_at = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(places, cell));
+                v16 value = v_load(what + j * LANES);
+                if (gate) value = v_gate(value, v_load(gate + j * LANES));
+                vx product[2] = {(vx){0}, (vx){0}};
                 UNROLL
                 for (int y = 0; y < rows; y++) {
-                    /* the last window's patch may reach below the map, its switches do not */
-                    const float *row[4];
-                    UNROLL
-                    for (int r = 0; r < 4; r++)
-                        row[r] = from + (top + y + r < bottom ? top + y + r : bottom) * d->row;
-                    const __m512 low = row_pair(row[0], row[1], mask);
-                    const __m512 high = large ? row_pair(row[2], row[3], mask) : low;
+                    const __m512 low = row_pair(row[y] + left, row[y + 1] + left, mask);
+                    const __m512 high =
+                        large ? row_pair(row[y + 2] + left, row[y + 3] + left, mask) : low;
+                    /* keeping the sums in registers matters more than adding again */
+                    const __m512i at = (__m512i)x_held((vx)lanes_at);
                     UNROLL
                     for (int x = 0; x < kernel; x++) {
                         const __m512i wanted = _mm512_add_epi32(at, _mm512_set1_epi32(x));
-                        const vx pixel = (vx)(large ? _mm512_permutex2var_ps(low, wanted, high)
-                                                    : _mm512_permutexvar_ps(wanted, low));
+                        vx pixel = (vx)(large ? _mm512_permutex2var_ps(low, wanted, high)
+                                              : _mm512_permutexvar_ps(wanted, low));
                         const int k = y * kernel + x;
-                        if (outer) sum[k] += value * pixel;
-                        if (dot) product[k % 3] += pixel * x_load(weight + k * LANES);
+                        if (outer) sum[k] += value.a * pixel;
+                        if (dot) product[k % 2] += pixel * x_load(weight + k * LANES);
                     }
                 }
                 if (!dot) continue;
-                v16 total = {product[0] + product[1] + product[2]};
-                if (s->gate)
-                    total = v_gate(total, v_load(sparse_what(s->gate, n, b, i, j)));
-                float *to = map_at(f->what, n, b * LANES, i, j);
-                if (first > 0 || f->plane > 0) total = v_add(v_load(to), total);
-                v_store(to, total);
+                v16 total = {product[0] + product[1]};
+                if (gate) total = v_gate(total, v_load(gate + j * LANES));
+                if (first > 0 || f->plane > 0) total = v_add(v_load(to + j * LANES), total);
+                v_store(to + j * LANES, total);
             }
+        }
     UNROLL
     for (int k = 0; k < rows * kernel; k++)
         if (outer) x_store(f->sum + packed + k * LANES, sum[k]);

@@ -44,7 +44,7 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
         const int end = c->count - i < VEC ? c->count - i : VEC;
         for (int j = 0; j < end; j++) {
             const float *p = c->dense + c->offset[i + j];
-            const vx value = x_splat(c->value[i + j]);
+            const vx value = x_splat_at(c->value + i + j);
             vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
             UNROLL
             for (int y = 0; y < rows; y++, p += c->row) {

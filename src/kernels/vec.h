@@ -98,6 +98,16 @@ INLINE vx x_held(vx x) {
     return x;
 }
 
+/* x_splat of a value in memory as a load of four bytes: a broadcasting load takes as long as one of
+ * a whole register. */
+INLINE vx x_splat_at(const float *p) {
+    float x = *p;
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#endif
+    return x_splat(x);
+}
+
 INLINE v16 v_zero(void) {
     v16 r;
 #define S(part, k) r.part = (vx){0};
