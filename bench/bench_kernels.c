@@ -28,11 +28,16 @@ static const struct shape {
     const char *name;
     int sparse, dense, kernel, pool, side;
 } shapes[] = {
-    {"3x3 64-64 @16 pool 2", 64, 64, 3, 2, 16},   {"3x3 128-64 @8 pool 2", 128, 64, 3, 2, 8},
-    {"3x3 128-128 @16 pool 2", 128, 128, 3, 2, 16}, {"3x3 256-256 @8 pool 2", 256, 256, 3, 2, 8},
-    {"3x3 32-32 @16 pool 2", 32, 32, 3, 2, 16},   {"3x3 32-16 @28 pool 7", 32, 16, 3, 7, 28},
-    {"3x3 64-64 @15 pool 3", 64, 64, 3, 3, 15},   {"5x5 64-64 @16 pool 2", 64, 64, 5, 2, 16},
-    {"5x5 64-1 @32 pool 2", 64, 1, 5, 2, 32},     {"5x5 128-3 @32 pool 2", 128, 3, 5, 2, 32},
+    {"3x3 64-64 @16 pool 2", 64, 64, 3, 2, 16},
+    {"3x3 128-64 @8 pool 2", 128, 64, 3, 2, 8},
+    {"3x3 128-128 @16 pool 2", 128, 128, 3, 2, 16},
+    {"3x3 256-256 @8 pool 2", 256, 256, 3, 2, 8},
+    {"3x3 32-32 @16 pool 2", 32, 32, 3, 2, 16},
+    {"3x3 32-16 @28 pool 7", 32, 16, 3, 7, 28},
+    {"3x3 64-64 @15 pool 3", 64, 64, 3, 3, 15},
+    {"5x5 64-64 @16 pool 2", 64, 64, 5, 2, 16},
+    {"5x5 64-1 @32 pool 2", 64, 1, 5, 2, 32},
+    {"5x5 128-3 @32 pool 2", 128, 3, 5, 2, 32},
     {"5x5 16-1 @28", 16, 1, 5, 2, 28},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
@@ -228,15 +233,17 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
         const size_t row = i / LANES / (size_t)small % (size_t)small;
         const size_t column = i / LANES % (size_t)small;
         const int rows = s->side - (int)row * s->pool, columns = s->side - (int)column * s->pool;
-        where[i] = (uint8_t)((int)(rng_uniform(&rng) * (rows < s->pool ? rows : s->pool)) * s->pool +
-                             (int)(rng_uniform(&rng) * (columns < s->pool ? columns : s->pool)));
+        where[i] =
+            (uint8_t)((int)(rng_uniform(&rng) * (rows < s->pool ? rows : s->pool)) * s->pool +
+                      (int)(rng_uniform(&rng) * (columns < s->pool ? columns : s->pool)));
     }
     u->sparse = (struct sparse){
         .what = u->what, .where = where, .pool = s->pool, .height = s->side, .width = s->side};
     u->k.unpool(&u->unpooled, &u->what, where, NULL, s->pool, IMAGES);
     u->weight = values((size_t)(in * out * s->kernel * s->kernel));
     u->bias = values(1024);
-    u->forward = values(pack_conv_size(out, in, s->kernel) + pack_conv_few_size(out, in, s->kernel));
+    u->forward =
+        values(pack_conv_size(out, in, s->kernel) + pack_conv_few_size(out, in, s->kernel));
     u->back = values(pack_conv_size(in, out, s->kernel));
     u->encoder = values(pack_conv_size(in, out, s->kernel));
     u->packed = values(pack_sparse_size(out, in, s->kernel, lanes));
@@ -250,7 +257,8 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     pack_conv(u->encoder, u->weight, in, out, s->kernel, lanes, u->k.group, false);
     pack_sparse(u->packed, u->weight, out, in, s->kernel, lanes, false);
     size_t bytes = scatter_scratch(&u->sparse, out, s->kernel);
-    if (sparse_scratch(&u->sparse, s->kernel) > bytes) bytes = sparse_scratch(&u->sparse, s->kernel);
+    if (sparse_scratch(&u->sparse, s->kernel) > bytes)
+        bytes = sparse_scratch(&u->sparse, s->kernel);
     u->scratch = values(bytes / sizeof(float));
 }
 

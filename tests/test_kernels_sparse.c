@@ -10,16 +10,16 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {1, 1, 1, 2, 1, 1, 1},    {16, 16, 3, 2, 4, 4, 1},   {17, 33, 3, 2, 5, 7, 2},
-    {64, 48, 3, 2, 4, 8, 5},  {70, 20, 3, 2, 8, 16, 2}, {33, 16, 3, 2, 32, 14, 1},
-    {32, 16, 3, 7, 28, 21, 1}, {5, 3, 3, 3, 10, 8, 2},    {40, 17, 3, 3, 9, 12, 3},
-    {19, 21, 5, 2, 9, 14, 2}, {64, 5, 5, 2, 15, 13, 2},  {20, 18, 5, 3, 7, 7, 2},
-    {31, 3, 7, 2, 9, 6, 2},   {3, 35, 7, 4, 13, 11, 2},  {18, 9, 9, 2, 10, 5, 1},
-    {6, 20, 11, 2, 6, 13, 2}, {7, 17, 11, 5, 12, 9, 1},  {34, 6, 1, 2, 6, 5, 3},
-    {23, 18, 1, 3, 6, 7, 2},  {21, 16, 3, 16, 33, 17, 2}, {16, 16, 3, 4, 20, 16, 3},
-    {16, 70, 3, 5, 11, 3, 2}, {8, 16, 3, 2, 40, 44, 1},  {16, 5, 5, 16, 5, 40, 1},
-    {64, 1, 5, 2, 20, 14, 2}, {17, 3, 5, 3, 8, 7, 2},    {20, 2, 5, 4, 9, 13, 1},
-    {33, 4, 3, 4, 12, 7, 2},  {16, 1, 1, 2, 3, 5, 1},
+    {1, 1, 1, 2, 1, 1, 1},     {16, 16, 3, 2, 4, 4, 1},    {17, 33, 3, 2, 5, 7, 2},
+    {64, 48, 3, 2, 4, 8, 5},   {70, 20, 3, 2, 8, 16, 2},   {33, 16, 3, 2, 32, 14, 1},
+    {32, 16, 3, 7, 28, 21, 1}, {5, 3, 3, 3, 10, 8, 2},     {40, 17, 3, 3, 9, 12, 3},
+    {19, 21, 5, 2, 9, 14, 2},  {64, 5, 5, 2, 15, 13, 2},   {20, 18, 5, 3, 7, 7, 2},
+    {31, 3, 7, 2, 9, 6, 2},    {3, 35, 7, 4, 13, 11, 2},   {18, 9, 9, 2, 10, 5, 1},
+    {6, 20, 11, 2, 6, 13, 2},  {7, 17, 11, 5, 12, 9, 1},   {34, 6, 1, 2, 6, 5, 3},
+    {23, 18, 1, 3, 6, 7, 2},   {21, 16, 3, 16, 33, 17, 2}, {16, 16, 3, 4, 20, 16, 3},
+    {16, 70, 3, 5, 11, 3, 2},  {8, 16, 3, 2, 40, 44, 1},   {16, 5, 5, 16, 5, 40, 1},
+    {64, 1, 5, 2, 20, 14, 2},  {17, 3, 5, 3, 8, 7, 2},     {20, 2, 5, 4, 9, 13, 1},
+    {33, 4, 3, 4, 12, 7, 2},   {16, 1, 1, 2, 3, 5, 1},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -197,8 +197,8 @@ static void compare_outer(const struct shape *s, const struct input *in, const s
                           const float *sum, const float *bound, bool transposed) {
     const int out = transposed ? s->sparse : s->dense, inputs = transposed ? s->dense : s->sparse;
     const size_t weights = (size_t)(s->sparse * s->dense * s->kernel * s->kernel);
-    const size_t size = pack_outer_size(out, inputs, s->kernel) +
-                        pack_outer_size(inputs, out, s->kernel);
+    const size_t size =
+        pack_outer_size(out, inputs, s->kernel) + pack_outer_size(inputs, out, s->kernel);
     float *whole = buffer(size), *expected = buffer(weights), *found = buffer(weights),
           *limit = buffer(weights);
     const struct map *v = transposed ? &in->unpooled.map : &dense->map;
@@ -224,11 +224,8 @@ static void dense_dot(const struct shape *s, const struct input *in, const struc
     struct tensor back = tensor(s->sparse, s->height, s->width, 0, LANES, s->images);
     pack_conv(packed, weight, s->dense, s->sparse, s->kernel, dense->map.lanes, reference.group,
               true);
-    const struct conv conv = {.y = back.map,
-                              .x = dense->map,
-                              .weight = packed,
-                              .kernel = s->kernel,
-                              .images = s->images};
+    const struct conv conv = {
+        .y = back.map, .x = dense->map, .weight = packed, .kernel = s->kernel, .images = s->images};
     reference.conv(&conv);
     reference.gather(&to->map, &back.map, in->where, s->pool, s->images);
     if (in->sparse.gate) reference.gate(&to->map, in->sparse.gate, s->images);
@@ -241,8 +238,7 @@ enum { REFERENCE, BOUND, TESTED, FUSED, ONE_BY_ONE, RUNS };
 static void outer_case(const struct shape *s, int lanes, bool gated, enum filling filling) {
     struct input in = input(s, filling, gated);
     if (gated) in.sparse.gate = &in.gate.map;
-    const int height = in.what.map.height, width = in.what.map.width, n = s->images,
-              k = s->kernel;
+    const int height = in.what.map.height, width = in.what.map.width, n = s->images, k = s->kernel;
     const size_t weights = (size_t)(s->dense * s->sparse * k * k);
     const size_t packed = pack_sparse_size(s->dense, s->sparse, k, lanes);
     const size_t biases = (size_t)pack_blocks(s->sparse) * LANES;
@@ -260,8 +256,8 @@ static void outer_case(const struct shape *s, int lanes, bool gated, enum fillin
         fill(&dot[r], n); /* overwritten */
         memcpy(sum[r], start, packed * sizeof *start);
     }
-    reference.sparse_outer_dot(sum[REFERENCE], &dot[REFERENCE].map, &in.sparse, &dense.map, order, k,
-                               n, NULL);
+    reference.sparse_outer_dot(sum[REFERENCE], &dot[REFERENCE].map, &in.sparse, &dense.map, order,
+                               k, n, NULL);
     reference.sparse_sum(bias[REFERENCE], &in.sparse, n);
     tested.sparse_outer(sum[TESTED], &in.sparse, &dense.map, k, n, scratch);
     tested.sparse_dot(&dot[TESTED].map, &in.sparse, &dense.map, order, k, n, scratch);

@@ -6,7 +6,7 @@
  * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. */
 #include "kernels/conv_tile.h"
 
-#define ROW_WINDOWS (TILE_PIXELS > 2 ? TILE_PIXELS / 2 : 1)
+#define ROW_WINDOWS 8 /* whose running maxima are kept */
 
 struct target {
     const struct conv *c;
@@ -44,8 +44,8 @@ INLINE void pairs_run(const struct target *to, struct tile t, int i, int j, cons
 INLINE void pairs_choose(const struct target *to, struct tile t, int i, int j, int windows,
                          const int vectors, const int pixel) {
     switch (windows) {
-#define CASE(n)                                                               \
-    case n:                                                                   \
+#define CASE(n)                                                              \
+    case n:                                                                  \
         if (4 * n <= TILE_PIXELS) pairs_run(to, t, i, j, n, vectors, pixel); \
         break;
         CASE(1) CASE(2) CASE(3)
@@ -87,12 +87,13 @@ INLINE void row_run(struct running *r, const struct target *to, struct tile t, i
 INLINE void row_choose(struct running *r, const struct target *to, struct tile t, int at, int first,
                        int columns, const int vectors, const int pixel) {
     switch (columns) {
-#define CASE(n)                                                                          \
-    case n:                                                                              \
+#define CASE(n)                                                                \
+    case n:                                                                    \
         if (n <= TILE_PIXELS) row_run(r, to, t, at, first, n, vectors, pixel); \
         break;
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
-        CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        CASE(1)
+        CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+            CASE(13) CASE(14)
 #undef CASE
     }
 }
@@ -126,7 +127,8 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
                       const int pixel) {
     const struct map *x = &to->c->x, *what = &to->c->y;
     const int pool = to->pool;
-    const int most = TILE_PIXELS / pool > 1 ? TILE_PIXELS / pool : 1; /* windows of a row's tile */
+    /* windows of a strip: one tile's, or enough to cut into even tiles */
+    const int most = TILE_PIXELS / pool >= 2 ? TILE_PIXELS / pool : ROW_WINDOWS;
     for (int i = 0; i < what->height; i++) {
         const bool pairs = pool == 2 && TILE_PIXELS >= 4 && (i + 1) * 2 <= x->height;
         const int whole = pairs ? x->width / 2 : 0; /* windows for pairs_run */
@@ -145,10 +147,14 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
     }
 }
 
-static void group_one_blocked(const struct target *to, struct tile t) { group_run(to, t, 1, LANES); }
+static void group_one_blocked(const struct target *to, struct tile t) {
+    group_run(to, t, 1, LANES);
+}
 static void group_one_planar(const struct target *to, struct tile t) { group_run(to, t, 1, 1); }
 #if TILE_VECTORS == 2
-static void group_two_blocked(const struct target *to, struct tile t) { group_run(to, t, 2, LANES); }
+static void group_two_blocked(const struct target *to, struct tile t) {
+    group_run(to, t, 2, LANES);
+}
 static void group_two_planar(const struct target *to, struct tile t) { group_run(to, t, 2, 1); }
 #endif
 

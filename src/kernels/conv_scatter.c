@@ -17,7 +17,7 @@ struct band {
     ptrdiff_t width, slot;        /* values of a row of sums, of an image's sums */
     float *sums;
     float *carry; /* per block the last kernel - 1 rows, to which the next band adds */
-    struct scatter_list *lists;   /* (chunk, image, window) */
+    struct scatter_list *lists; /* (chunk, image, window) */
 };
 
 /* ---- lists ---- */
@@ -335,10 +335,9 @@ static void sums_finish(const struct band *band, int b) {
         for (int i = first; i < end; i++) {
             const float *from = sums + (i - above) * band->width + radius * LANES;
             float *to = s->y.data + image * s->y.image + b * s->y.block + i * s->y.row;
-            const float *gate =
-                s->gate ? s->gate->data + image * s->gate->image + b * s->gate->block +
-                              i * s->gate->row
-                        : NULL;
+            const float *gate = s->gate ? s->gate->data + image * s->gate->image +
+                                              b * s->gate->block + i * s->gate->row
+                                        : NULL;
             for (int j = 0; j < s->y.width * LANES; j += LANES) {
                 v16 y = v_load(from + j);
                 if (s->relu) y = v_relu(y);

@@ -1,6 +1,6 @@
-/* conv_tile.h - the sums of a tile of a dense convolution, in registers: rows x columns pixels times
- * one or two vectors of output channels, while every input channel and tap is broadcast against the
- * packed weights: per input value two FMAs for one broadcast. */
+/* conv_tile.h - the sums of a tile of a dense convolution, in registers: rows x columns pixels
+ * times one or two vectors of output channels, while every input channel and tap is broadcast
+ * against the packed weights: per input value two FMAs for one broadcast. */
 #ifndef SWWAE_KERNELS_CONV_TILE_H
 #define SWWAE_KERNELS_CONV_TILE_H
 
@@ -14,9 +14,9 @@ struct tile {
     const float *bias;
 };
 
-/* sum[pixel * vectors + vector]. rows, columns, vectors and pixel (values from one pixel of x to the
- * next) are constants at every call, so that all inner loops unroll. The order of a sum does not
- * depend on the tile: bias, then block of x, tap, lane. */
+/* sum[pixel * vectors + vector]. rows, columns, vectors and pixel (values from one pixel of x to
+ * the next) are constants at every call, so that all inner loops unroll. The order of a sum does
+ * not depend on the tile: bias, then block of x, tap, lane. */
 INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int rows,
                      const int columns, const int vectors, const int pixel) {
     UNROLL

@@ -104,6 +104,8 @@ struct kernels {
      * pack_conv. where: as in pool. */
     void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
 
+    /* See struct scatter. Every element of y is written; its sum runs by chunk of 32 channels,
+     * window, cell, channel, after the bias. */
     void (*scatter)(const struct scatter *scatter);
 
     /* sum[((b * channels of s + c) * kernel^2 + cell) * LANES + lane] +=
@@ -128,8 +130,8 @@ struct kernels {
                              const struct map *dense, const real *weight, int kernel, int images,
                              void *scratch);
 
-    /* Whether sparse_outer, sparse_dot and sparse_outer_dot take planar dense maps for this pool and
-     * kernel: false where conv_outer and conv are faster. */
+    /* Whether sparse_outer, sparse_dot and sparse_outer_dot take planar dense maps for this pool
+     * and kernel: false where conv_outer and conv are faster. */
     bool (*sparse_few)(int pool, int kernel);
 
     /* sum(channels padded to lanes) += sum over images and windows of s: the gradient of a bias. */

@@ -46,8 +46,7 @@ size_t scatter_scratch(const struct sparse *x, int channels, int kernel) {
     const size_t margin = (size_t)kernel - 1;
     const size_t width = (size_t)(x->what.width * x->pool) + margin;
     const size_t height = (size_t)(bands.rows * x->pool) + margin;
-    const size_t chunks =
-        (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
+    const size_t chunks = (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
     const size_t windows = (size_t)(bands.images * bands.rows * x->what.width);
     return (size_t)bands.images * height * width * LANES * sizeof(float) +
            (size_t)pack_blocks(channels) * margin * width * LANES * sizeof(float) +
@@ -80,9 +79,8 @@ static size_t place(const struct order *order, int o, int i, int tap) {
     const bool t = order->transposed;
     const int dense = t ? i : o, sparse = t ? o : i, channels = t ? order->out : order->in;
     const int cell = t ? tap : order->taps - 1 - tap;
-    const size_t row = order->lanes == 1
-                           ? (size_t)(dense * pack_blocks(channels) + sparse / LANES)
-                           : (size_t)(dense / LANES * channels + sparse);
+    const size_t row = order->lanes == 1 ? (size_t)(dense * pack_blocks(channels) + sparse / LANES)
+                                         : (size_t)(dense / LANES * channels + sparse);
     return (row * (size_t)order->taps + (size_t)cell) * LANES +
            (size_t)((order->lanes == 1 ? sparse : dense) % LANES);
 }
@@ -95,8 +93,7 @@ void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, 
     memset(packed, 0, size * sizeof *packed);
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < order.taps; tap++)
-                packed[place(&order, o, i, tap)] = *weight++;
+            for (int tap = 0; tap < order.taps; tap++) packed[place(&order, o, i, tap)] = *weight++;
 }
 
 void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel, int lanes,
@@ -104,6 +101,5 @@ void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kern
     const struct order order = {out, in, kernel * kernel, lanes, transposed};
     for (int o = 0; o < out; o++)
         for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < order.taps; tap++)
-                *gradient++ = sum[place(&order, o, i, tap)];
+            for (int tap = 0; tap < order.taps; tap++) *gradient++ = sum[place(&order, o, i, tap)];
 }

@@ -4,8 +4,8 @@
  * Everything a sparse map touches in a dense one lies in the `kernel` x `kernel` patch around a
  * switched pixel q: patch cell (i, j) is the pixel q + (i, j) - kernel / 2. Weights and their
  * gradients are stored the way the loops meet them:
- * [block of dense channels][sparse channel][patch cell, row-major][LANES], or, where the dense map is
- * planar, [dense channel][block of sparse channels][patch cell][LANES]. */
+ * [block of dense channels][sparse channel][patch cell, row-major][LANES], or, where the dense map
+ * is planar, [dense channel][block of sparse channels][patch cell][LANES]. */
 #ifndef SWWAE_KERNELS_SPARSE_H
 #define SWWAE_KERNELS_SPARSE_H
 

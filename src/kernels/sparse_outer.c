@@ -55,7 +55,8 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
                     if (outer && dot) pixel = x_held(pixel);
                     if (outer) sum[k] += value * pixel;
                     if (dot)
-                        product[k % 3] += pixel * (held ? weight[k] : x_load(c->weight + k * LANES));
+                        product[k % 3] +=
+                            pixel * (held ? weight[k] : x_load(c->weight + k * LANES));
                 }
             }
             if (dot) x_store(products + j * VEC, product[0] + product[1] + product[2]);
@@ -141,9 +142,9 @@ static void band_windows(struct band *band) {
     for (int n = 0; n < band->images; n++)
         for (int i = band->row; i < band->row + band->rows; i++)
             for (int j = 0; j < s->what.width; j++, w++) {
-                band->corner[w] = (int32_t)(n * t->dense->image +
-                                            (i * s->pool - radius) * t->dense->row +
-                                            (j * s->pool - radius) * LANES);
+                band->corner[w] =
+                    (int32_t)(n * t->dense->image + (i * s->pool - radius) * t->dense->row +
+                              (j * s->pool - radius) * LANES);
                 if (t->what)
                     band->to[w] = (int32_t)(n * t->what->image + i * t->what->row + j * LANES);
             }
@@ -155,7 +156,8 @@ static void band_windows(struct band *band) {
 INLINE void lists_build(struct band *band, int b, const bool dot) {
     const struct task *t = band->t;
     const struct sparse *s = t->s;
-    const int channels = s->what.channels - b * LANES < LANES ? s->what.channels - b * LANES : LANES;
+    const int channels =
+        s->what.channels - b * LANES < LANES ? s->what.channels - b * LANES : LANES;
     int32_t *count = band->count + b * LANES;
     for (int c = 0; c < channels; c++) count[c] = 0;
     int n = 0, i = 0, j = 0; /* of window w */
@@ -170,7 +172,8 @@ INLINE void lists_build(struct band *band, int b, const bool dot) {
             if (k >= used) continue;
             const int image = band->image + n, row = band->row + i;
             value[k] = (__m512i)v_load(sparse_what(&s->what, image, b, row, j)).a;
-            open[k] = s->gate ? (__m512i)v_load(sparse_what(s->gate, image, b, row, j)).a : value[k];
+            open[k] =
+                s->gate ? (__m512i)v_load(sparse_what(s->gate, image, b, row, j)).a : value[k];
             const __m512i cell = _mm512_cvtepu8_epi32(
                 _mm_loadu_si128((const void *)sparse_where(s, image, b, row, j)));
             /* cell / pool, exact below 256 */
@@ -195,11 +198,9 @@ INLINE void lists_build(struct band *band, int b, const bool dot) {
             if (!dot)
                 take &= _mm512_cmp_ps_mask((__m512)value[c], _mm512_setzero_ps(), _CMP_NEQ_UQ);
             _mm512_storeu_si512(band->value + at, _mm512_maskz_compress_epi32(take, value[c]));
-            _mm512_storeu_si512(
-                band->offset + at,
-                _mm512_maskz_compress_epi32(take, _mm512_add_epi32(offset[c], corner)));
-            if (dot)
-                _mm512_storeu_si512(band->target + at, _mm512_maskz_compress_epi32(take, to));
+            _mm512_storeu_si512(band->offset + at, _mm512_maskz_compress_epi32(
+                                                       take, _mm512_add_epi32(offset[c], corner)));
+            if (dot) _mm512_storeu_si512(band->target + at, _mm512_maskz_compress_epi32(take, to));
             count[c] += __builtin_popcount(take);
         }
     }
@@ -240,8 +241,8 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
                     .value = band->value + list,
                     .offset = band->offset + list,
                     .count = band->count[c],
-                    .dense = t->dense->data + band->image * t->dense->image +
-                             b * t->dense->block + part * VEC,
+                    .dense = t->dense->data + band->image * t->dense->image + b * t->dense->block +
+                             part * VEC,
                     .row = t->dense->row,
                     .weight = dot ? t->weight + packed : NULL,
                     .sum = outer ? t->sum + packed : NULL,

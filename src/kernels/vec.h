@@ -163,11 +163,11 @@ INLINE v16 v_gate(v16 x, v16 gate) {
 
 /* Where x is above best, or the first NaN: best = x and index = i. */
 INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
-#define S(part, k)                                                                                 \
-    {                                                                                              \
-        const ix take = (x.part > best->part) | ((x.part != x.part) & (best->part == best->part)); \
-        best->part = (vx)(((ix)x.part & take) | ((ix)best->part & ~take));                         \
-        index->part = ((i - (ix){0}) & take) | (index->part & ~take);                              \
+#define S(part, k)                                                            \
+    {                                                                         \
+        const ix take = ~(x.part <= best->part) & (best->part == best->part); \
+        best->part = (vx)(((ix)x.part & take) | ((ix)best->part & ~take));    \
+        index->part = ((i - (ix){0}) & take) | (index->part & ~take);         \
     }
     EACH(S)
 #undef S
@@ -176,7 +176,8 @@ INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
 /* Sums of neighbours: of x's in the lower half, of y's in the upper. */
 INLINE vx x_pairs(vx x, vx y) {
 #if VEC == 16
-    return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+    return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
+                                   30) +
            __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #elif VEC == 8
     return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14) +
