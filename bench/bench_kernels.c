@@ -226,7 +226,8 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     u->what = random_map(in, small, 0, LANES, zeros, true);
     u->pooled = random_map(in, small, 0, LANES, 1, false);
     u->pooled_out = random_map(in, small, 0, LANES, 1, false);
-    const size_t switches = (size_t)(IMAGES * pack_blocks(in) * small * small) * LANES;
+    const size_t switches =
+        (size_t)IMAGES * LANES * (size_t)pack_blocks(in) * (size_t)(small * small);
     uint8_t *where = malloc(switches);
     u->where = malloc(switches);
     for (size_t i = 0; i < switches; i++) {
@@ -240,7 +241,7 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     u->sparse = (struct sparse){
         .what = u->what, .where = where, .pool = s->pool, .height = s->side, .width = s->side};
     u->k.unpool(&u->unpooled, &u->what, where, NULL, s->pool, IMAGES);
-    u->weight = values((size_t)(in * out * s->kernel * s->kernel));
+    u->weight = values((size_t)in * (size_t)(out * s->kernel * s->kernel));
     u->bias = values(1024);
     u->forward =
         values(pack_conv_size(out, in, s->kernel) + pack_conv_few_size(out, in, s->kernel));
@@ -314,7 +315,7 @@ int main(int argc, char **argv) {
     const char *only = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--reps"))
-            reps = atoi(argv[i + 1]);
+            reps = (int)strtol(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--shapes"))
             only = argv[i + 1];
         else

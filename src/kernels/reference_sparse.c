@@ -10,7 +10,7 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 
 /* The switch of (image, channel, window). */
 static size_t switch_at(const struct map *what, int image, int channel, int row, int column) {
-    const size_t block = (size_t)(image * map_blocks(what) + channel / LANES);
+    const size_t block = (size_t)image * (size_t)map_blocks(what) + (size_t)(channel / LANES);
     return ((block * (size_t)what->height + (size_t)row) * (size_t)what->width + (size_t)column) *
                LANES +
            (size_t)(channel % LANES);
