@@ -1,6 +1,6 @@
 /* bench_kernels.c - the switch-sparse kernels against the dense ones they replace, pass by pass.
  *
- *   bench_kernels [--reps N] [--shapes N,N,...]
+ *   bench_kernels [--reps N] [--shapes abc...]
  *
  * One thread. Both sides are timed in turns inside one run, as is a loop of nothing but FMAs, and
  * medians are shown: dense and sparse time of an image in microseconds, their ratio, the rate of
@@ -28,11 +28,17 @@ static const struct shape {
     const char *name;
     int sparse, dense, kernel, pool, side;
 } shapes[] = {
-    {"3x3 64-64 @16 pool 2", 64, 64, 3, 2, 16},     {"3x3 128-64 @8 pool 2", 128, 64, 3, 2, 8},
-    {"3x3 128-128 @16 pool 2", 128, 128, 3, 2, 16}, {"3x3 256-256 @8 pool 2", 256, 256, 3, 2, 8},
-    {"3x3 32-32 @16 pool 2", 32, 32, 3, 2, 16},     {"3x3 32-16 @28 pool 7", 32, 16, 3, 7, 28},
-    {"3x3 64-64 @15 pool 3", 64, 64, 3, 3, 15},     {"5x5 64-64 @16 pool 2", 64, 64, 5, 2, 16},
+    {"3x3 64-64 @16 pool 2", 64, 64, 3, 2, 16},
+    {"3x3 128-64 @8 pool 2", 128, 64, 3, 2, 8},
+    {"3x3 128-128 @16 pool 2", 128, 128, 3, 2, 16},
+    {"3x3 256-256 @8 pool 2", 256, 256, 3, 2, 8},
+    {"3x3 32-32 @16 pool 2", 32, 32, 3, 2, 16},
+    {"3x3 32-16 @28 pool 7", 32, 16, 3, 7, 28},
+    {"3x3 64-64 @15 pool 3", 64, 64, 3, 3, 15},
+    {"5x5 64-64 @16 pool 2", 64, 64, 5, 2, 16},
     {"5x5 64-1 @32 pool 2", 64, 1, 5, 2, 32},
+    {"5x5 128-3 @32 pool 2", 128, 3, 5, 2, 32},
+    {"5x5 16-1 @28", 16, 1, 5, 2, 28},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
@@ -172,7 +178,8 @@ static void run_dense(struct setup *u, enum pass pass) {
 /* false: there is no such kernel. */
 static bool run_sparse(struct setup *u, enum pass pass) {
     const int kernel = u->s->kernel;
-    if (u->dense.lanes == 1 && pass != CONV_POOL) return false;
+    if (u->dense.lanes == 1 && pass != CONV_POOL)
+        if (pass == SCATTER || !u->k.sparse_few(u->s->pool, kernel)) return false;
     const struct scatter scatter = {.y = u->dense_out,
                                     .x = u->sparse,
                                     .weight = u->packed,
@@ -219,7 +226,8 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     u->what = random_map(in, small, 0, LANES, zeros, true);
     u->pooled = random_map(in, small, 0, LANES, 1, false);
     u->pooled_out = random_map(in, small, 0, LANES, 1, false);
-    const size_t switches = (size_t)(IMAGES * pack_blocks(in) * small * small) * LANES;
+    const size_t switches =
+        (size_t)IMAGES * LANES * (size_t)pack_blocks(in) * (size_t)(small * small);
     uint8_t *where = malloc(switches);
     u->where = malloc(switches);
     for (size_t i = 0; i < switches; i++) {
@@ -233,22 +241,22 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     u->sparse = (struct sparse){
         .what = u->what, .where = where, .pool = s->pool, .height = s->side, .width = s->side};
     u->k.unpool(&u->unpooled, &u->what, where, NULL, s->pool, IMAGES);
-    u->weight = values((size_t)(in * out * s->kernel * s->kernel));
+    u->weight = values((size_t)in * (size_t)(out * s->kernel * s->kernel));
     u->bias = values(1024);
     u->forward =
         values(pack_conv_size(out, in, s->kernel) + pack_conv_few_size(out, in, s->kernel));
     u->back = values(pack_conv_size(in, out, s->kernel));
     u->encoder = values(pack_conv_size(in, out, s->kernel));
-    u->packed = values(pack_sparse_size(out, in, s->kernel));
+    u->packed = values(pack_sparse_size(out, in, s->kernel, lanes));
     u->sum = values(pack_outer_size(out, in, s->kernel) + pack_outer_size(in, out, s->kernel));
-    u->sparse_sum = values(pack_sparse_size(out, in, s->kernel));
+    u->sparse_sum = values(pack_sparse_size(out, in, s->kernel, lanes));
     if (lanes == 1)
         pack_conv_few(u->forward, u->weight, out, in, s->kernel);
     else
         pack_conv(u->forward, u->weight, out, in, s->kernel, LANES, u->k.group, false);
     pack_conv(u->back, u->weight, out, in, s->kernel, lanes, u->k.group, true);
     pack_conv(u->encoder, u->weight, in, out, s->kernel, lanes, u->k.group, false);
-    pack_sparse(u->packed, u->weight, out, in, s->kernel, false);
+    pack_sparse(u->packed, u->weight, out, in, s->kernel, lanes, false);
     size_t bytes = scatter_scratch(&u->sparse, out, s->kernel);
     if (sparse_scratch(&u->sparse, s->kernel) > bytes)
         bytes = sparse_scratch(&u->sparse, s->kernel);
@@ -287,8 +295,12 @@ static void bench(const struct shape *s, enum cpu_isa isa, double zeros, int rep
     const double top = median(peak, reps);
     const double kept = (1 - zeros) / (s->pool * s->pool);
     for (enum pass p = 0; p < PASSES; p++) {
-        if (!exists[p] || (p == CONV_POOL && zeros > 0)) continue;
+        if (p == CONV_POOL && zeros > 0) continue;
         const double was = median(dense[p], reps), is = median(sparse[p], reps);
+        if (!exists[p]) {
+            printf("%-24s %3.0f%%  %-10s %9.1f\n", s->name, zeros * 100, pass_names[p], was);
+            continue;
+        }
         const double work = p == CONV_POOL ? flops : flops * kept * (p == OUTER_DOT ? 2 : 1);
         printf("%-24s %3.0f%%  %-10s %9.1f %9.1f  %5.2fx  %6.1f GFLOP/s", s->name, zeros * 100,
                pass_names[p], was, is, was / is, work / is / 1e3);
@@ -303,11 +315,11 @@ int main(int argc, char **argv) {
     const char *only = NULL;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--reps"))
-            reps = atoi(argv[i + 1]);
+            reps = (int)strtol(argv[i + 1], NULL, 10);
         else if (!strcmp(argv[i], "--shapes"))
             only = argv[i + 1];
         else
-            die("usage: bench_kernels [--reps N] [--shapes N,N,...]");
+            die("usage: bench_kernels [--reps N] [--shapes abc...]");
     }
     if (reps < 1 || reps > MOST_REPS) die("--reps is out of range");
     const char *complaint;
@@ -316,9 +328,7 @@ int main(int argc, char **argv) {
     printf("%s, FMA loop %.0f GFLOP/s; us an image\n", cpu_isa_name(isa), fma_rate(isa));
     printf("%-24s zeros pass           dense    sparse   ratio  sparse's rate, of peak\n", "shape");
     for (size_t i = 0; i < SHAPES; i++) {
-        char number[8];
-        snprintf(number, sizeof number, "%zu", i);
-        if (only && !strstr(only, number)) continue;
+        if (only && !strchr(only, 'a' + (int)i)) continue;
         rng = rng_stream(1, RNG_WEIGHTS, 0);
         bench(&shapes[i], isa, 0, reps);
         bench(&shapes[i], isa, 0.5, reps);

@@ -27,7 +27,9 @@ static void book(struct engine *e) {
 static swwae_status engine_plan(struct engine *e, const struct network *network,
                                 const struct engine_options *options) {
     swwae_status status = SWWAE_OK;
-    TRY(plan_build(&e->plan, network, options));
+    CHECK(kernels_get(&e->kernels, (enum cpu_isa)options->isa), SWWAE_E_ARGUMENT,
+          "this machine or build has no %s kernels", cpu_isa_name((enum cpu_isa)options->isa));
+    TRY(plan_build(&e->plan, network, options, &e->kernels));
     e->workers = options->threads < 1               ? 1
                  : options->threads > ENGINE_SHARES ? ENGINE_SHARES
                                                     : options->threads;
@@ -52,8 +54,6 @@ swwae_status engine_create(struct engine **engine, const struct network *network
     struct engine *e = calloc(1, sizeof *e);
     CHECK(e, SWWAE_E_MEMORY, "cannot allocate an engine");
     if (options->objective) TRY(objective_check(options->objective, network));
-    CHECK(kernels_get(&e->kernels, (enum cpu_isa)options->isa), SWWAE_E_ARGUMENT,
-          "this machine or build has no %s kernels", cpu_isa_name((enum cpu_isa)options->isa));
     TRY(engine_plan(e, network, options));
     book(e);
     TRY(arena_allocate(&e->arena));

@@ -27,7 +27,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     if (!l->kernel)
         size = pack_linear_size(l->to, l->from);
     else if (l->unpool_conv)
-        size = pack_sparse_size(l->out, l->in, l->kernel);
+        size = pack_sparse_size(l->out, l->in, l->kernel, LANES);
     else if (l->few)
         size = pack_conv_few_size(l->out, l->in, l->kernel);
     else
@@ -39,13 +39,17 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     if (!l->trained) return;
     if (l->kernel && back && !l->unpool_conv) {
         l->packed_back = plan->packed_size;
-        plan->packed_size += l->conv_pool ? pack_sparse_size(l->in, l->out, l->kernel)
-                                          : pack_conv_size(l->in, l->out, l->kernel);
+        if (l->conv_pool)
+            plan->packed_size += pack_sparse_size(l->in, l->out, l->kernel, l->lanes);
+        else if (l->unpool_few)
+            plan->packed_size += pack_sparse_size(l->out, l->in, l->kernel, 1);
+        else
+            plan->packed_size += pack_conv_size(l->in, l->out, l->kernel);
     }
     l->sum = plan->sum_size;
     if (l->sparse_sum)
-        size = l->unpool_conv ? pack_sparse_size(l->out, l->in, l->kernel)
-                              : pack_sparse_size(l->in, l->out, l->kernel);
+        size = l->conv_pool ? pack_sparse_size(l->in, l->out, l->kernel, l->lanes)
+                            : pack_sparse_size(l->out, l->in, l->kernel, l->few ? 1 : LANES);
     else if (l->kernel)
         size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
                       : pack_outer_size(l->out, l->in, l->kernel);
@@ -71,7 +75,8 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool no
                           .normed = normed};
 }
 
-static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[]) {
+static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[],
+                            bool (*few)(int pool, int kernel)) {
     const struct network *n = plan->network;
     const bool normed = n->variant.norm;
     for (int s = 0; s < n->stages; s++)
@@ -81,7 +86,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
                             s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
             l->conv_pool = plan->sparse && c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
                            !(normed && plan->training);
-            l->sparse_sum = l->conv_pool && l->lanes == LANES;
+            l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
             l->trained = plan->training && encoder[s];
             layer_add(plan, l, s > 0 || c > 0);
         }
@@ -90,8 +95,11 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             struct layer *l = &plan->decoder_layer[s][c];
             *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
             l->few = s == 0 && c == 0 && layers_image_lanes(n) == 1;
-            l->unpool_conv = l->sparse_sum = plan->sparse && !plan->every_cell && !l->few &&
-                                             c + 1 == n->stage[s].convs && !n->variant.beta[s];
+            const bool unpools = plan->sparse && !plan->every_cell && c + 1 == n->stage[s].convs &&
+                                 !n->variant.beta[s];
+            l->unpool_conv = unpools && !l->few;
+            l->unpool_few = unpools && l->few && few(n->stage[s].pool, l->kernel);
+            l->sparse_sum = l->unpool_conv || l->unpool_few;
             l->tied = n->variant.tied;
             l->partner = &plan->encoder_layer[s][c];
             l->trained = plan->training && decoder[s];
@@ -129,9 +137,10 @@ static void add_fc_layers(struct plan *plan, bool mirror) {
     }
 }
 
-void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror) {
+void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror,
+                 bool (*few)(int pool, int kernel)) {
     plan->packed_size = LANES; /* so that no layer's offset is 0, which says "none" */
-    add_conv_layers(plan, encoder, decoder);
+    add_conv_layers(plan, encoder, decoder, few);
     add_fc_layers(plan, mirror);
 }
 
@@ -195,14 +204,16 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
     if (!l->kernel)
         pack_linear(packed + l->packed, weight, l->to, l->from);
     else if (l->unpool_conv)
-        pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, false);
+        pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, LANES, false);
     else if (l->few)
         pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
     else
         pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
     if (!l->packed_back) return;
     if (l->conv_pool)
-        pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, true);
+        pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->lanes, true);
+    else if (l->unpool_few)
+        pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, 1, false);
     else
         pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
                   group, true);
@@ -210,7 +221,8 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
 
 static void read_weights(real *to, const struct layer *l, const real *sum) {
     if (l->sparse_sum)
-        pack_sparse_read(to, sum + l->sum, l->out, l->in, l->kernel, l->conv_pool);
+        pack_sparse_read(to, sum + l->sum, l->out, l->in, l->kernel,
+                         l->few || l->lanes == 1 ? 1 : LANES, l->conv_pool);
     else if (l->kernel)
         pack_outer_read(to, sum + l->sum, l->out, l->in, l->kernel, l->few);
     else

@@ -9,8 +9,9 @@
 int layers_image_lanes(const struct network *network);
 
 /* Lays out every layer of plan->network. encoder, decoder (stages), mirror: which parts a loss
- * reaches. */
-void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror);
+ * reaches; few: the kernels' sparse_few. */
+void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror,
+                 bool (*few)(int pool, int kernel));
 
 /* Packs layer j of the plan. group: of the kernels. spare: memory for plan->largest_weight values.
  * Forward-only plans get batch normalisation folded into weights and bias. */

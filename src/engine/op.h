@@ -65,8 +65,9 @@ extern const struct op_kind op_pool, op_soft_pool;
 /* op_pool.c: in[0] -> out[0] by the stage's where; soft: in[1], in[2] are its coordinates. */
 extern const struct op_kind op_unpool, op_soft_unpool;
 /* op_sparse.c: op_conv and op_pool in one: in[0] -> out[0] = what, and the stage's where; op_unpool
- * and op_conv in one: in[0] -> out[0] by the stage's where. */
-extern const struct op_kind op_conv_pool, op_unpool_conv;
+ * and op_conv in one: in[0] -> out[0] by the stage's where; few: of few maps, and out[1] is between
+ * the two. */
+extern const struct op_kind op_conv_pool, op_unpool_conv, op_unpool_few;
 /* op_linear.c: in[0] -> out[0], fully connected. op_classes: in[0] = logits -> out[0] = one-hot
  * label, or the softmax where there is none. op_sigmoid: in[0] -> out[0]. */
 extern const struct op_kind op_linear, op_classes, op_sigmoid;

@@ -86,15 +86,36 @@ static void unpool_conv_forward(const struct pass *p, const struct op *op) {
 
 static void unpool_conv_back(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
+    const size_t weight = layer->few ? layer->packed_back : layer->packed;
     const struct map d = pass_gradient(p, op->out[0]), what = pass_value(p, op->in[0].tensor);
     struct gradient d_what = gradient_begin(p, &op->in[0]);
     const struct sparse x =
         sparse_of(p, op, &what, op_where(p, op), d_what.gated ? &d_what.open : NULL);
     if (!layer->normed) p->kernels->sum_pixels(p->sum + layer->bias_sum, &d, p->images);
-    p->kernels->sparse_outer_dot(p->sum + layer->sum, &d_what.map, &x, &d,
-                                 p->packed + layer->packed, layer->kernel, p->images, p->w->lists);
+    p->kernels->sparse_outer_dot(p->sum + layer->sum, &d_what.map, &x, &d, p->packed + weight,
+                                 layer->kernel, p->images, p->w->lists);
     gradient_end(p, &op->in[0], true);
 }
 
 const struct op_kind op_unpool_conv = {
     .name = "unpool-conv", .forward = unpool_conv_forward, .back = unpool_conv_back};
+
+/* Forward, few output maps are no work for scatter: the dense kernel reads whole vectors of inputs.
+ */
+static void unpool_few_forward(const struct pass *p, const struct op *op) {
+    const struct layer *layer = op->layer;
+    const struct map what = pass_value(p, op->in[0].tensor);
+    struct map x = pass_value(p, op->out[1]);
+    p->kernels->unpool(&x, &what, op_where(p, op), NULL, p->plan->network->stage[op->stage].pool,
+                       p->images);
+    const struct conv conv = {.y = pass_value(p, op->out[0]),
+                              .x = x,
+                              .weight = p->packed + layer->packed,
+                              .bias = p->packed + layer->packed_bias,
+                              .kernel = layer->kernel,
+                              .images = p->images};
+    p->kernels->conv_few(&conv);
+}
+
+const struct op_kind op_unpool_few = {
+    .name = "unpool-few", .forward = unpool_few_forward, .back = unpool_conv_back};

@@ -213,6 +213,12 @@ static int add_unpool(struct plan *plan, int s, int what, bool relu) {
         return add_conv_op(plan, op, l, stage->height, stage->width, relu);
     }
     const int x = add_tensor(plan, stage->maps, stage->height, stage->width, LANES, false);
+    if (l->unpool_few && x >= 0) {
+        op.kind = &op_unpool_few;
+        op.out[1] = x;
+        need_ring(plan, x, l->kernel / 2);
+        return add_conv_op(plan, op, l, stage->height, stage->width, relu);
+    }
     op.out[0] = x;
     if (soft) {
         op.in[1].tensor = px;
@@ -305,7 +311,7 @@ static int needed_stages(const struct plan *plan, bool decoder[]) {
 }
 
 swwae_status plan_build(struct plan *plan, const struct network *network,
-                        const struct engine_options *options) {
+                        const struct engine_options *options, const struct kernels *kernels) {
     swwae_status status = SWWAE_OK;
     bool encoder[NOTATION_STAGES], decoder[NOTATION_STAGES], mirror = network->variant.classes_top;
     int decoded[NOTATION_STAGES], top = -1;
@@ -331,7 +337,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
                        (!plan->training && options->where == SWWAE_WHERE_NONE);
     const int stages = needed_stages(plan, decoder);
     for (int s = 0; s < network->stages; s++) encoder[s] = s < stages;
-    layers_plan(plan, encoder, decoder, mirror);
+    layers_plan(plan, encoder, decoder, mirror, kernels->sparse_few);
 
     add_encoder(plan, stages);
     plan->encoder = (struct range){0, plan->ops};
@@ -406,7 +412,8 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
     const struct network *n = plan->network;
     for (int i = 0; i < plan->ops; i++) {
         const struct op *op = &plan->op[i];
-        if (op->kind != &op_conv_pool && op->kind != &op_unpool_conv) continue;
+        if (op->kind != &op_conv_pool && op->kind != &op_unpool_conv && op->kind != &op_unpool_few)
+            continue;
         const struct stage *stage = &n->stage[op->stage];
         const int sparse = op->kind == &op_conv_pool ? op->out[0] : op->in[0].tensor;
         const struct sparse s = {.what = plan->tensor[sparse].map,
@@ -419,7 +426,7 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
         const size_t outer = sparse_scratch(&s, l->kernel);
         if (scatter > *lists) *lists = scatter;
         if (outer > *lists) *lists = outer;
-        if (op->kind == &op_unpool_conv || l->sparse_sum || !l->trained) continue;
+        if (op->kind != &op_conv_pool || l->sparse_sum || !l->trained) continue;
         const struct map full = map_shape(l->out, stage->height, stage->width, 0, LANES);
         const size_t size = map_size(&full, plan->group);
         if (size > *scratch) *scratch = size;

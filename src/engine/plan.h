@@ -23,6 +23,7 @@ struct layer {
     bool few;                     /* few output maps: planar output, conv_few */
     bool normed;                  /* batch normalisation follows; bias is added after it */
     bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
+    bool unpool_few;              /* few, and its gradients run in one with its unpooling's */
     bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
     bool trained;                 /* a term of the loss reaches it */
     bool tied;                    /* weight is its mirror image's, transposed */
@@ -127,7 +128,7 @@ struct workspace {
 
 /* SWWAE_E_MEMORY. plan_free accepts a zeroed plan. */
 swwae_status plan_build(struct plan *plan, const struct network *network,
-                        const struct engine_options *options);
+                        const struct engine_options *options, const struct kernels *kernels);
 void plan_free(struct plan *plan);
 
 /* Books one workspace; called once to measure and once to place. Its arrays of maps exist. */

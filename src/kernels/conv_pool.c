@@ -6,7 +6,7 @@
  * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. */
 #include "kernels/conv_tile.h"
 
-#define ROW_WINDOWS (TILE_PIXELS > 2 ? TILE_PIXELS / 2 : 1)
+#define ROW_WINDOWS 8 /* whose running maxima are kept */
 
 struct target {
     const struct conv *c;
@@ -127,7 +127,8 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
                       const int pixel) {
     const struct map *x = &to->c->x, *what = &to->c->y;
     const int pool = to->pool;
-    const int most = TILE_PIXELS / pool > 1 ? TILE_PIXELS / pool : 1; /* windows of a row's tile */
+    /* windows of a strip: one tile's, or enough to cut into even tiles */
+    const int most = TILE_PIXELS / pool >= 2 ? TILE_PIXELS / pool : ROW_WINDOWS;
     for (int i = 0; i < what->height; i++) {
         const bool pairs = pool == 2 && TILE_PIXELS >= 4 && (i + 1) * 2 <= x->height;
         const int whole = pairs ? x->width / 2 : 0; /* windows for pairs_run */

@@ -141,7 +141,7 @@ struct cursor {
 INLINE void cell_run(vx *sums, struct cursor *at, const float *weight, const int dy, const int dx,
                      const int columns, const int kernel, const int rows) {
     for (int n = *at->count++; n > 0; n--) {
-        const vx value = x_splat(*at->value++);
+        const vx value = x_splat_at(at->value++);
         const float *w = weight + *at->weight++;
         UNROLL
         for (int k = 0; k < rows * kernel; k++)

@@ -17,11 +17,17 @@ void ISA(conv_outer_install)(struct kernels *table);
 void ISA(conv_pool_install)(struct kernels *table);
 void ISA(conv_scatter_install)(struct kernels *table);
 void ISA(sparse_outer_install)(struct kernels *table);
+void ISA(sparse_few_install)(struct kernels *table);
 void ISA(pool_install)(struct kernels *table);
 void ISA(linear_install)(struct kernels *table);
 void ISA(elementwise_install)(struct kernels *table);
 void ISA(soft_pool_install)(struct kernels *table);
 void ISA(norm_install)(struct kernels *table);
+
+/* The planar forms of sparse_outer, sparse_dot and sparse_outer_dot: sum or what is NULL where not
+ * wanted. */
+void ISA(sparse_few_run)(real *sum, struct map *what, const struct sparse *s,
+                         const struct map *dense, const real *weight, int kernel, int images);
 
 /* Accumulators a tile may hold, in v16, leaving registers for operands: 28 of 32 with AVX-512, 12
  * of 16 half-width ones with AVX2, 12 of 16 quarter-width ones elsewhere. */

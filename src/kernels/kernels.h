@@ -136,11 +136,14 @@ struct kernels {
      * pack_conv. where: as in pool. */
     void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
 
+    /* See struct scatter. Every element of y is written; its sum runs by chunk of 32 channels,
+     * window, cell, channel, after the bias. */
     void (*scatter)(const struct scatter *scatter);
 
     /* sum[((b * channels of s + c) * kernel^2 + cell) * LANES + lane] +=
      *     sum over images and pixels q of s(c, q) * dense(b * LANES + lane, q + cell - kernel / 2)
-     * (sparse.h), dense blocked with ring >= kernel / 2. The gradient of a convolution's weights,
+     * (sparse.h), dense blocked with ring >= kernel / 2, or planar where sparse_few says so (then
+     * sums and weights lie as sparse.h says). The gradient of a convolution's weights,
      * read by pack_sparse_read: with s the input and dense the output's gradient (decoder,
      * transposed false), or s the output's gradient and dense the input (encoder, true).
      * scratch of this and the next two: sparse_scratch bytes. */
@@ -158,6 +161,10 @@ struct kernels {
     void (*sparse_outer_dot)(real *sum, struct map *what, const struct sparse *s,
                              const struct map *dense, const real *weight, int kernel, int images,
                              void *scratch);
+
+    /* Whether sparse_outer, sparse_dot and sparse_outer_dot take planar dense maps for this pool
+     * and kernel: false where conv_outer and conv are faster. */
+    bool (*sparse_few)(int pool, int kernel);
 
     /* sum(channels padded to lanes) += sum over images and windows of s: the gradient of a bias. */
     void (*sparse_sum)(real *sum, const struct sparse *s, int images);

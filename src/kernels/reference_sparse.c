@@ -10,7 +10,7 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 
 /* The switch of (image, channel, window). */
 static size_t switch_at(const struct map *what, int image, int channel, int row, int column) {
-    const size_t block = (size_t)(image * map_blocks(what) + channel / LANES);
+    const size_t block = (size_t)image * (size_t)map_blocks(what) + (size_t)(channel / LANES);
     return ((block * (size_t)what->height + (size_t)row) * (size_t)what->width + (size_t)column) *
                LANES +
            (size_t)(channel % LANES);
@@ -26,9 +26,12 @@ static real value_at(const struct sparse *s, int image, int channel, int y, int 
     return *map_at(&s->what, image, channel, row, column);
 }
 
-static real weight_at(const real *weight, int channels, int taps, int dense, int sparse, int cell) {
-    const size_t row = (size_t)(dense / LANES * channels + sparse) * (size_t)taps + (size_t)cell;
-    return weight[row * LANES + (size_t)(dense % LANES)];
+/* Where pack_sparse puts a weight. */
+static size_t weight_at(const struct map *dense, int channels, int taps, int o, int c, int cell) {
+    const size_t row = dense->lanes == 1 ? (size_t)(o * pack_blocks(channels) + c / LANES)
+                                         : (size_t)(o / LANES * channels + c);
+    return (row * (size_t)taps + (size_t)cell) * LANES +
+           (size_t)((dense->lanes == 1 ? c : o) % LANES);
 }
 
 static void scatter(const struct scatter *s) {
@@ -42,7 +45,7 @@ static void scatter(const struct scatter *s) {
                         for (int cell = 0; cell < taps; cell++)
                             sum += (double)value_at(&s->x, n, c, y - cell / kernel + kernel / 2,
                                                     x - cell % kernel + kernel / 2) *
-                                   weight_at(s->weight, channels, taps, o, c, cell);
+                                   s->weight[weight_at(&s->y, channels, taps, o, c, cell)];
                     if (s->relu && sum < 0) sum = 0;
                     if (s->gate && !(*map_at(s->gate, n, o, y, x) > 0)) sum = 0;
                     *map_at(&s->y, n, o, y, x) = (real)sum;
@@ -63,8 +66,7 @@ static void sparse_outer(real *sum, const struct sparse *s, const struct map *de
                             total += (double)value_at(s, n, c, y, x) *
                                      *map_at(dense, n, o, y + cell / kernel - radius,
                                              x + cell % kernel - radius);
-                real *to =
-                    &sum[((o / LANES * s->what.channels + c) * taps + cell) * LANES + o % LANES];
+                real *to = &sum[weight_at(dense, s->what.channels, taps, o, c, cell)];
                 *to = (real)(*to + total);
             }
 }
@@ -84,7 +86,7 @@ static void sparse_dot(struct map *what, const struct sparse *s, const struct ma
                         for (int cell = 0; cell < taps; cell++)
                             sum += (double)*map_at(dense, n, o, y + cell / kernel - radius,
                                                    x + cell % kernel - radius) *
-                                   weight_at(weight, channels, taps, o, c, cell);
+                                   weight[weight_at(dense, channels, taps, o, c, cell)];
                     if (s->gate && !(*map_at(s->gate, n, c, i, j) > 0)) sum = 0;
                     *map_at(what, n, c, i, j) = (real)sum;
                 }
@@ -95,6 +97,11 @@ static void sparse_outer_dot(real *sum, struct map *what, const struct sparse *s
                              void *scratch) {
     sparse_outer(sum, s, dense, kernel, images, scratch);
     sparse_dot(what, s, dense, weight, kernel, images, scratch);
+}
+
+static bool sparse_few(int pool, int kernel) {
+    (void)pool, (void)kernel;
+    return true;
 }
 
 static void sparse_sum(real *sum, const struct sparse *s, int images) {
@@ -161,4 +168,5 @@ void kernels_reference_sparse(struct kernels *table) {
     table->sparse_dot = sparse_dot;
     table->sparse_outer_dot = sparse_outer_dot;
     table->sparse_sum = sparse_sum;
+    table->sparse_few = sparse_few;
 }

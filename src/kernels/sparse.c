@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Scatter keeps a band's sums beside 18 KB of weights (3x3) and the lists in 32 KB. */
-#define SCATTER_BYTES (10u << 10)
+#define SCATTER_BYTES (20u << 10)
 /* The dense operand of sparse_outer: an image of 16x16 and its ring, or four of 8x8. */
 #define OUTER_BYTES (26u << 10)
 /* Loading and storing a channel's sums once a band must not outweigh the entries between. */
@@ -44,10 +44,10 @@ struct bands outer_bands(const struct sparse *s, int kernel) {
 size_t scatter_scratch(const struct sparse *x, int channels, int kernel) {
     const struct bands bands = scatter_bands(x, kernel);
     const size_t margin = (size_t)kernel - 1;
-    const size_t width = (size_t)(x->what.width * x->pool) + margin;
-    const size_t height = (size_t)(bands.rows * x->pool) + margin;
+    const size_t width = (size_t)x->what.width * (size_t)x->pool + margin;
+    const size_t height = (size_t)bands.rows * (size_t)x->pool + margin;
     const size_t chunks = (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
-    const size_t windows = (size_t)(bands.images * bands.rows * x->what.width);
+    const size_t windows = (size_t)bands.images * (size_t)bands.rows * (size_t)x->what.width;
     return (size_t)bands.images * height * width * LANES * sizeof(float) +
            (size_t)pack_blocks(channels) * margin * width * LANES * sizeof(float) +
            chunks * windows * sizeof(struct scatter_list);
@@ -61,35 +61,70 @@ size_t sparse_scratch(const struct sparse *s, int kernel) {
     return (places * 2 + channels * (1 + places * 4)) * sizeof(float);
 }
 
-size_t pack_sparse_size(int dense, int sparse, int kernel) {
-    return (size_t)pack_blocks(dense) * LANES * (size_t)sparse * (size_t)(kernel * kernel);
+size_t pack_sparse_size(int dense, int sparse, int kernel, int lanes) {
+    const size_t taps = (size_t)kernel * (size_t)kernel;
+    if (lanes == 1) return (size_t)dense * (size_t)pack_blocks(sparse) * LANES * taps;
+    return (size_t)pack_blocks(dense) * LANES * (size_t)sparse * taps;
 }
 
-/* Where (out, in, tap) lies. The decoder's patch is around the input's pixel, which tap t reaches
- * from the output pixel opposite. */
-static size_t place(int out, int in, int taps, int o, int i, int tap, bool transposed) {
-    const int dense = transposed ? i : o, sparse = transposed ? o : i;
-    const int channels = transposed ? out : in, cell = transposed ? tap : taps - 1 - tap;
-    return ((size_t)(dense / LANES * channels + sparse) * (size_t)taps + (size_t)cell) * LANES +
-           (size_t)(dense % LANES);
+/* How one convolution's weights lie. The channels that fill vectors are the dense ones, or the
+ * sparse ones where the dense map is planar; the others make rows. */
+struct order {
+    int filling, rows, taps;
+    bool planar;
+    size_t filling_step, row_step; /* in the flat array */
+    ptrdiff_t first, next;         /* tap of patch cell 0, step to that of the next */
+};
+
+static struct order order_of(int out, int in, int kernel, int lanes, bool transposed) {
+    struct order order = {.taps = kernel * kernel, .planar = lanes == 1};
+    const bool out_fills = transposed == order.planar;
+    const size_t taps = (size_t)order.taps;
+    order.filling = out_fills ? out : in;
+    order.rows = out_fills ? in : out;
+    order.filling_step = out_fills ? (size_t)in * taps : taps;
+    order.row_step = out_fills ? taps : (size_t)in * taps;
+    /* the decoder's patch is around the input's pixel, which tap t reaches from the output pixel
+     * opposite */
+    order.first = transposed ? 0 : order.taps - 1;
+    order.next = transposed ? 1 : -1;
+    return order;
 }
 
-void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, bool transposed) {
-    const int taps = kernel * kernel;
-    const size_t size =
-        transposed ? pack_sparse_size(in, out, kernel) : pack_sparse_size(out, in, kernel);
-    memset(packed, 0, size * sizeof *packed);
-    for (int o = 0; o < out; o++)
-        for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < taps; tap++)
-                packed[place(out, in, taps, o, i, tap, transposed)] = *weight++;
+/* The vector of patch cell 0 of a block and a row. */
+static size_t vector_at(const struct order *o, int block, int row) {
+    const size_t at = o->planar ? (size_t)row * (size_t)pack_blocks(o->filling) + (size_t)block
+                                : (size_t)block * (size_t)o->rows + (size_t)row;
+    return at * (size_t)o->taps * LANES;
 }
 
-void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel,
+void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, int lanes,
+                 bool transposed) {
+    const struct order o = order_of(out, in, kernel, lanes, transposed);
+    for (int block = 0; block < pack_blocks(o.filling); block++)
+        for (int row = 0; row < o.rows; row++) {
+            real *to = packed + vector_at(&o, block, row);
+            for (int lane = 0; lane < LANES; lane++) {
+                const int channel = block * LANES + lane;
+                const real *from = weight + (size_t)row * o.row_step + o.first;
+                if (channel < o.filling) from += (size_t)channel * o.filling_step;
+                for (int cell = 0; cell < o.taps; cell++)
+                    to[cell * LANES + lane] = channel < o.filling ? from[cell * o.next] : 0;
+            }
+        }
+}
+
+void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel, int lanes,
                       bool transposed) {
-    const int taps = kernel * kernel;
-    for (int o = 0; o < out; o++)
-        for (int i = 0; i < in; i++)
-            for (int tap = 0; tap < taps; tap++)
-                *gradient++ = sum[place(out, in, taps, o, i, tap, transposed)];
+    const struct order o = order_of(out, in, kernel, lanes, transposed);
+    for (int block = 0; block < pack_blocks(o.filling); block++)
+        for (int row = 0; row < o.rows; row++) {
+            const real *from = sum + vector_at(&o, block, row);
+            for (int lane = 0; lane < LANES && block * LANES + lane < o.filling; lane++) {
+                real *to = gradient + (size_t)row * o.row_step +
+                           (size_t)(block * LANES + lane) * o.filling_step + o.first;
+                for (int cell = 0; cell < o.taps; cell++)
+                    to[cell * o.next] = from[cell * LANES + lane];
+            }
+        }
 }

@@ -4,22 +4,25 @@
  * Everything a sparse map touches in a dense one lies in the `kernel` x `kernel` patch around a
  * switched pixel q: patch cell (i, j) is the pixel q + (i, j) - kernel / 2. Weights and their
  * gradients are stored the way the loops meet them:
- * [block of dense channels][sparse channel][patch cell, row-major][LANES]. */
+ * [block of dense channels][sparse channel][patch cell, row-major][LANES], or, where the dense map
+ * is planar, [dense channel][block of sparse channels][patch cell][LANES]. */
 #ifndef SWWAE_KERNELS_SPARSE_H
 #define SWWAE_KERNELS_SPARSE_H
 
 #include "kernels/kernels.h"
 
-/* Values of packed weights, and of the sums of sparse_outer. dense, sparse: channels. */
-size_t pack_sparse_size(int dense, int sparse, int kernel);
+/* Values of packed weights, and of the sums of sparse_outer. dense, sparse: channels; lanes: the
+ * dense map's. */
+size_t pack_sparse_size(int dense, int sparse, int kernel, int lanes);
 
 /* Weights (out, in, kernel, kernel) of a flat array in that order. transposed false: the sparse map
  * is the convolution's input (the decoder: scatter, sparse_dot). transposed true: it is the
  * gradient of the convolution's output (the encoder: scatter as gradient to the input). */
-void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, bool transposed);
+void pack_sparse(real *packed, const real *weight, int out, int in, int kernel, int lanes,
+                 bool transposed);
 
 /* gradient (out, in, kernel, kernel) = the sums of sparse_outer in that order. */
-void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel,
+void pack_sparse_read(real *gradient, const real *sum, int out, int in, int kernel, int lanes,
                       bool transposed);
 
 /* Bytes of scratch, aligned to 64, for any number of images. channels: of y. */

@@ -44,7 +44,7 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
         const int end = c->count - i < VEC ? c->count - i : VEC;
         for (int j = 0; j < end; j++) {
             const float *p = c->dense + c->offset[i + j];
-            const vx value = x_splat(c->value[i + j]);
+            const vx value = x_splat_at(c->value + i + j);
             vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
             UNROLL
             for (int y = 0; y < rows; y++, p += c->row) {
@@ -296,12 +296,20 @@ INLINE void task_run(const struct task *t, int images, void *scratch, const bool
 
 static void sparse_outer(real *sum, const struct sparse *s, const struct map *dense, int kernel,
                          int images, void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(sum, NULL, s, dense, NULL, kernel, images);
+        return;
+    }
     const struct task t = {.sum = sum, .s = s, .dense = dense, .kernel = kernel};
     task_run(&t, images, scratch, true, false);
 }
 
 static void sparse_dot(struct map *what, const struct sparse *s, const struct map *dense,
                        const real *weight, int kernel, int images, void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(NULL, what, s, dense, weight, kernel, images);
+        return;
+    }
     const struct task t = {
         .what = what, .s = s, .dense = dense, .weight = weight, .kernel = kernel};
     task_run(&t, images, scratch, false, true);
@@ -310,6 +318,10 @@ static void sparse_dot(struct map *what, const struct sparse *s, const struct ma
 static void sparse_outer_dot(real *sum, struct map *what, const struct sparse *s,
                              const struct map *dense, const real *weight, int kernel, int images,
                              void *scratch) {
+    if (dense->lanes == 1) {
+        ISA(sparse_few_run)(sum, what, s, dense, weight, kernel, images);
+        return;
+    }
     const struct task t = {
         .sum = sum, .what = what, .s = s, .dense = dense, .weight = weight, .kernel = kernel};
     task_run(&t, images, scratch, true, true);

@@ -98,6 +98,16 @@ INLINE vx x_held(vx x) {
     return x;
 }
 
+/* x_splat of a value in memory as a load of four bytes: a broadcasting load takes as long as one of
+ * a whole register. */
+INLINE vx x_splat_at(const float *p) {
+    float x = *p;
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#endif
+    return x_splat(x);
+}
+
 INLINE v16 v_zero(void) {
     v16 r;
 #define S(part, k) r.part = (vx){0};
@@ -153,11 +163,11 @@ INLINE v16 v_gate(v16 x, v16 gate) {
 
 /* Where x is above best, or the first NaN: best = x and index = i. */
 INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
-#define S(part, k)                                                                                 \
-    {                                                                                              \
-        const ix take = (x.part > best->part) | ((x.part != x.part) & (best->part == best->part)); \
-        best->part = (vx)(((ix)x.part & take) | ((ix)best->part & ~take));                         \
-        index->part = ((i - (ix){0}) & take) | (index->part & ~take);                              \
+#define S(part, k)                                                            \
+    {                                                                         \
+        const ix take = ~(x.part <= best->part) & (best->part == best->part); \
+        best->part = (vx)(((ix)x.part & take) | ((ix)best->part & ~take));    \
+        index->part = ((i - (ix){0}) & take) | (index->part & ~take);         \
     }
     EACH(S)
 #undef S
