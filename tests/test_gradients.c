@@ -191,8 +191,8 @@ static enum role role_of(const struct network *network, size_t parameter) {
     return network->view[v].role;
 }
 
-static void check(void **state) {
-    const struct example *x = *state;
+/* By switch-sparse passes where there are any, or by dense ones. */
+static void check(const struct example *x, bool dense) {
     struct network network;
     assert_int_equal(
         network_build(&network, x->arch, x->channels, x->height, x->width, &x->variant), SWWAE_OK);
@@ -218,8 +218,11 @@ static void check(void **state) {
         labels[i] = i < x->labelled ? (int32_t)rng_below(&rng, (uint64_t)network.classes) : -1;
 
     struct engine *engine = NULL;
-    const struct engine_options options = {
-        .objective = &x->objective, .batch = x->batch, .threads = 1, .isa = CPU_REFERENCE};
+    const struct engine_options options = {.objective = &x->objective,
+                                           .batch = x->batch,
+                                           .threads = 1,
+                                           .isa = CPU_REFERENCE,
+                                           .dense = dense};
     assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
     struct losses losses;
     const struct batch batch = {
@@ -251,7 +254,8 @@ static void check(void **state) {
             print_error("%s: parameter %zu: gradient %.12g, finite difference %.12g\n", x->name, i,
                         gradient[i], slope);
     }
-    print_message("%-30s worst difference %.1e of the largest entry\n", x->name, worst);
+    print_message("%-30s %s worst difference %.1e of the largest entry\n", x->name,
+                  dense ? "dense " : "sparse", worst);
     assert_true(worst <= 1e-7);
     engine_free(engine);
     network_clear(&network);
@@ -263,11 +267,17 @@ static void check(void **state) {
     free(labels);
 }
 
+static void check_sparse(void **state) { check(*state, false); }
+static void check_dense(void **state) { check(*state, true); }
+
 int main(void) {
     const size_t count = sizeof examples / sizeof *examples;
-    struct CMUnitTest tests[sizeof examples / sizeof *examples];
+    struct CMUnitTest tests[2 * sizeof examples / sizeof *examples];
     for (size_t i = 0; i < count; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = examples[i].name, .test_func = check, .initial_state = (void *)&examples[i]};
+        for (size_t dense = 0; dense < 2; dense++)
+            tests[2 * i + dense] =
+                (struct CMUnitTest){.name = examples[i].name,
+                                    .test_func = dense ? check_dense : check_sparse,
+                                    .initial_state = (void *)&examples[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
