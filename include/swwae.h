@@ -295,6 +295,13 @@ SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_
 SWWAE_API swwae_status swwae_resume(const char *run, const swwae_options *more,
                                     swwae_progress_fn progress, void *user);
 
+/* Times training steps and forward passes of the options' model on made-up images, and every pass
+ * of a step by itself (processor time). channels, height, width: of the images. repetitions >= 1.
+ * *json: an object, released with swwae_text_free; keys: docs/formats.md. progress may be NULL. */
+SWWAE_API swwae_status swwae_bench(const swwae_options *options, int channels, int height,
+                                   int width, int repetitions, swwae_progress_fn progress,
+                                   void *user, char **json);
+
 /* ---- 6. Studies ------------------------------------------------------------------------- */
 
 /* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures

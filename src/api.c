@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "train/benchmark.h"
 #include "train/encode.h"
 #include "train/evaluate.h"
 #include "train/model.h"
@@ -264,6 +265,19 @@ swwae_status swwae_resume(const char *run, const swwae_options *more, swwae_prog
     swwae_status status = SWWAE_OK;
     NEED(run);
     TRY(trainer_resume(run, more, progress, user));
+fail:
+    return status;
+}
+
+swwae_status swwae_bench(const swwae_options *options, int channels, int height, int width,
+                         int repetitions, swwae_progress_fn progress, void *user, char **json) {
+    swwae_status status = SWWAE_OK;
+    struct reporter reporter = report_begin(progress, user);
+    NEED(options);
+    NEED(json);
+    CHECK(repetitions >= 1, SWWAE_E_ARGUMENT, "%d repetitions found, expected at least 1",
+          repetitions);
+    TRY(benchmark(options, channels, height, width, repetitions, &reporter, json));
 fail:
     return status;
 }

@@ -2,6 +2,7 @@
 #include "base/parallel.h"
 
 #include <omp.h>
+#include <time.h>
 
 int parallel_processors(void) {
     int n = omp_get_num_procs();
@@ -18,4 +19,10 @@ void parallel_run(int threads, int jobs, void (*job)(void *context, int j, int w
     /* dynamic: a core slowed by other work takes fewer jobs */
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
     for (int j = 0; j < jobs; j++) job(context, j, omp_get_thread_num());
+}
+
+double parallel_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

@@ -11,4 +11,7 @@ int parallel_processors(void);
 void parallel_run(int threads, int jobs, void (*job)(void *context, int j, int worker),
                   void *context);
 
+/* Seconds of this thread's own processor time: other programs do not lengthen it. */
+double parallel_clock(void);
+
 #endif

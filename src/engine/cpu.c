@@ -74,6 +74,7 @@ void engine_free(struct engine *e) {
     }
     free(e->workspace);
     free(e->spare);
+    free(e->clock);
     plan_free(&e->plan);
     free(e);
 }
@@ -145,20 +146,21 @@ struct step_job {
     int begin, end; /* moves of the segment */
 };
 
-/* Whether anything gives a gradient to what an operation wrote; a term writes nothing. */
-static bool has_gradient(const struct plan *plan, const struct op *op) {
+bool engine_has_gradient(const struct plan *plan, const struct op *op) {
     return op->out[0] < 0 || plan->tensor[op->out[0]].uses > 0;
 }
 
-static void step_group(const struct pass *pass, const struct step_job *job) {
+static void step_group(const struct pass *pass, const struct step_job *job, int share) {
     const struct plan *plan = pass->plan;
+    struct op_clock *clock = job->e->clock ? job->e->clock + share * plan->ops : NULL;
     for (int move = job->begin; move < job->end; move++) {
         bool back;
         const struct op *op = move_of(plan, move, &back);
-        if (!back)
-            op->kind->forward(pass, op);
-        else if (op->kind->back && has_gradient(plan, op))
-            op->kind->back(pass, op);
+        if (back && (!op->kind->back || !engine_has_gradient(plan, op))) continue;
+        if (clock)
+            profile_run(&clock[op - plan->op], pass, op, back);
+        else
+            (back ? op->kind->back : op->kind->forward)(pass, op);
     }
 }
 
@@ -193,7 +195,7 @@ static void step_share(void *context, int j, int worker) {
         pass.index = i;
         pass.input = batch->images + (size_t)i * pixels;
         pass.labels = batch->labels ? batch->labels + i : NULL;
-        step_group(&pass, job);
+        step_group(&pass, job, j);
     }
 }
 

@@ -12,6 +12,13 @@ struct share {
     struct term_sums terms;
 };
 
+/* What the profile keeps of an operation in a share: profile.c. */
+struct op_clock {
+    double seconds[2]; /* forward, back */
+    double entries;    /* values a sparse pass worked on */
+    double images;
+};
+
 struct engine {
     struct plan plan;
     struct kernels kernels;
@@ -23,7 +30,14 @@ struct engine {
     struct workspace *workspace; /* (workspaces) */
     real **spare;                /* (workers): two layers' weights each */
     struct share share[ENGINE_SHARES];
+    struct op_clock *clock; /* (ENGINE_SHARES, plan.ops); NULL: no profile */
 };
+
+/* Whether anything gives a gradient to what an operation wrote; a term writes nothing. */
+bool engine_has_gradient(const struct plan *plan, const struct op *op);
+
+/* Runs an operation under the clock. */
+void profile_run(struct op_clock *clock, const struct pass *pass, const struct op *op, bool back);
 
 /* The first image of a share of n. */
 static inline int share_first(int share, int n) {

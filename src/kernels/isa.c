@@ -18,4 +18,5 @@ void ISA(kernels)(struct kernels *table) {
     ISA(elementwise_install)(table);
     ISA(soft_pool_install)(table);
     ISA(norm_install)(table);
+    ISA(spin_install)(table);
 }

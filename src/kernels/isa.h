@@ -23,6 +23,7 @@ void ISA(linear_install)(struct kernels *table);
 void ISA(elementwise_install)(struct kernels *table);
 void ISA(soft_pool_install)(struct kernels *table);
 void ISA(norm_install)(struct kernels *table);
+void ISA(spin_install)(struct kernels *table);
 
 /* The planar forms of sparse_outer, sparse_dot and sparse_outer_dot: sum or what is NULL where not
  * wanted. */

@@ -178,6 +178,10 @@ struct kernels {
     void (*linear_outer)(real *sum, real *bias_sum, const real *x, const real *dy, int in, int out,
                          int n);
 
+    /* `rounds` of nothing but multiply-adds, whose result goes to out (LANES); returns how many
+     * operations that were. The bound that passes are measured against. */
+    double (*spin)(real *out, long rounds);
+
     /* Sum of (a - b)^2 over the interior of one image, accumulated in double. */
     double (*squared_distance)(const struct map *a, const struct map *b, int image);
     /* d = scale * (a - b) over the interior of one image (gradient of the distances). */

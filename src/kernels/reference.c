@@ -236,6 +236,13 @@ static void difference(struct map *d, const struct map *a, const struct map *b, 
                     scale * (*map_at(a, image, c, i, j) - *map_at(b, image, c, i, j));
 }
 
+static double spin(real *out, long rounds) {
+    double sum = 1;
+    for (long i = 0; i < rounds; i++) sum = sum * 0.999 + 1e-3;
+    for (int l = 0; l < LANES; l++) out[l] = (real)sum;
+    return 2.0 * (double)rounds;
+}
+
 static void add(struct map *x, const struct map *y, const struct map *gate, int images) {
     for (int n = 0; n < images; n++)
         for (int c = 0; c < x->channels; c++)
@@ -278,6 +285,7 @@ void kernels_reference(struct kernels *table) {
         .linear = linear,
         .linear_back = linear_back,
         .linear_outer = linear_outer,
+        .spin = spin,
         .squared_distance = squared_distance,
         .difference = difference,
         .add = add,
