@@ -171,7 +171,8 @@ static swwae_status measure(struct bench *b, struct reporter *reporter) {
             b->forward_seconds[r] = done - stepped;
             b->spin_rate[r] = spin_rate(b);
             if (report_due(reporter))
-                report_count(reporter, "bench", (size_t)r + 1, (size_t)b->repetitions, start);
+                report_count(reporter, "bench", (size_t)(r + 1) * (size_t)b->batch,
+                             (size_t)b->repetitions * (size_t)b->batch, start);
         }
         CHECK(!reporter->stop, SWWAE_E_INTERRUPTED, "stopped");
     }
