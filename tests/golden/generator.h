@@ -17,16 +17,34 @@ static inline double hashed(size_t i, uint32_t offset) {
     return (h ^ (h >> 16)) / 4294967296.0;
 }
 
-/* Value i of the flat array is (float)(scale * (2 hashed(i) - 1)), worked out in double, with scale
- * = sqrt(6 / fan_in) for a weight and 0.1 sqrt(6 / fan_in) for the bias beside it;
+/* With u = hashed(i, 0) for value i of the flat array, worked out in double and rounded:
+ * r (2 u - 1) with r = sqrt(6 / fan_in) for a weight and 0.1 sqrt(6 / fan_in), of the last weight
+ * before it, for a bias; 1 + 0.2 (2 u - 1) for a scale; running means are 0 and variances 1.
  * `generate_parameters` in tests/golden/reference_model.py. */
 static inline void generate_parameters(float *parameters, const struct network *network) {
-    double scale = 0;
+    double bound = 0;
     for (size_t v = 0; v < network->view_count; v++) {
         const struct view *view = &network->view[v];
-        scale = view->fan_in ? sqrt(6.0 / view->fan_in) : 0.1 * scale;
-        for (size_t i = view->offset; i < view->offset + view->size; i++)
-            parameters[i] = (float)(scale * (2 * hashed(i, 0) - 1));
+        if (view->role == ROLE_WEIGHT) bound = sqrt(6.0 / view->fan_in);
+        for (size_t i = view->offset; i < view->offset + view->size; i++) {
+            const double u = 2 * hashed(i, 0) - 1;
+            parameters[i] = (float)(view->role == ROLE_WEIGHT  ? bound * u
+                                    : view->role == ROLE_BIAS  ? 0.1 * bound * u
+                                    : view->role == ROLE_SCALE ? 1 + 0.2 * u
+                                                               : (double)view->start);
+        }
+    }
+}
+
+/* Running statistics for a forward pass: means 0.1 (2 u - 1), variances 0.5 + u. */
+static inline void generate_statistics(float *parameters, const struct network *network) {
+    for (size_t v = 0; v < network->view_count; v++) {
+        const struct view *view = &network->view[v];
+        if (view->role != ROLE_RUNNING) continue;
+        for (size_t i = view->offset; i < view->offset + view->size; i++) {
+            const double u = hashed(i, 0);
+            parameters[i] = (float)(view->start > 0 ? 0.5 + u : 0.1 * (2 * u - 1));
+        }
     }
 }
 

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 
 REDUCTIONS = ("mean", "sum", "norm")
 OUTPUTS = ("linear", "sigmoid")
+UNPOOLINGS = ("switches", "upsample", "fixed", "average")
+NORM_EPSILON = 1e-5
 
 
 def hashed(count, offset=0):
@@ -59,6 +61,9 @@ def parse(arch):
     return stages, units
 
 
+# ---- pooling -------------------------------------------------------------------------------------
+
+
 def pool(x, size):
     """Maxima and flat indices; windows at the right and bottom edge may be partial. The first
     maximum wins, so the window of zeros has its first cell's index."""
@@ -75,10 +80,131 @@ def unpool(what, where, size, shape):
     return flat.view(n, c, *shape)
 
 
-def relu(z, watch=None, size=None):
+def windows(x, size, missing):
+    """(N, C, rows, columns, cells of a window); cells beyond the edge are `missing`."""
+    height, width = x.shape[2:]
+    x = F.pad(x, (0, -width % size, 0, -height % size), value=missing)
+    return x.unfold(2, size, size).unfold(3, size, size).flatten(4)
+
+
+def soft_pool(x, size, beta):
+    """With w = softmax(beta x) over the existing cells of a window: the sum of w x, and those of w
+    times a cell's column and row, which run from -1 to 1 over a full window."""
+    w = windows(beta * x, size, -np.inf).softmax(-1)
+    coordinate = 2.0 * torch.arange(size, dtype=x.dtype) / (size - 1) - 1.0
+    columns, rows = coordinate.repeat(size), coordinate.repeat_interleave(size)
+    return (w * windows(x, size, 0.0)).sum(-1), (w * columns).sum(-1), (w * rows).sum(-1)
+
+
+def shares(position, size):
+    """How a value at a position in -1 .. 1 is spread over the cells of its window, along one
+    direction: linearly over the two cells around it. (..., size)"""
+    u = (position + 1.0) / 2.0 * (size - 1)
+    before = u.detach().floor().clamp(0, size - 2)
+    f = (u - before).unsqueeze(-1)
+    cell = torch.arange(size, dtype=u.dtype)
+    before = before.unsqueeze(-1)
+    return (cell == before) * (1.0 - f) + (cell == before + 1) * f
+
+
+def soft_unpool(what, x, y, size, shape):
+    """what spread bilinearly over the four cells around (x, y); cells beyond the edge are cut."""
+    cells = (what[..., None] * shares(y, size)).unsqueeze(-1) * shares(x, size).unsqueeze(-2)
+    n, c, rows, columns = what.shape
+    full = cells.permute(0, 1, 2, 4, 3, 5).reshape(n, c, rows * size, columns * size)
+    return full[:, :, :shape[0], :shape[1]]
+
+
+def upsample(what, size, shape):
+    """what in every cell of its window."""
+    full = what.repeat_interleave(size, 2).repeat_interleave(size, 3)
+    return full[:, :, :shape[0], :shape[1]]
+
+
+def unpool_fixed(what, size, shape):
+    """what in the first cell of its window."""
+    full = what.new_zeros(*what.shape[:2], *shape)
+    full[:, :, ::size, ::size] = what
+    return full
+
+
+def unpool_average(what, size, shape):
+    """what divided by the number of existing cells, in every cell of its window."""
+    cells = windows(what.new_ones(1, 1, *shape), size, 0.0).sum(-1)
+    return upsample(what / cells, size, shape)
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+
+def convolve(x, weight, bias):
+    return F.conv2d(x, weight, bias, padding=weight.shape[2] // 2)
+
+
+def normalise(x, mean, variance, scale, bias):
+    """Per channel."""
+    factor = scale / (variance + NORM_EPSILON).sqrt()
+    return (x - mean.view(-1, 1, 1)) * factor.view(-1, 1, 1) + bias.view(-1, 1, 1)
+
+
+def linear(x, weight, bias):
+    return F.linear(x, weight, bias)
+
+
+class Convolution(nn.Module):
+    """A "same" convolution. partner: the encoder's convolution whose weight this one shares, with
+    channels swapped and taps mirrored. norm: batch normalisation follows, and the bias comes after
+    it; `statistics` are then the batch's mean and unbiased variance of the last training step."""
+
+    def __init__(self, inputs, maps, kernel, norm=False, partner=None):
+        super().__init__()
+        self.partner = (partner,)  # in a tuple, so that it is no part of this module
+        if partner is None:
+            self.weight = nn.Parameter(torch.zeros(maps, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(maps))
+        self.norm = norm
+        if norm:
+            self.scale = nn.Parameter(torch.ones(maps))
+            self.mean = nn.Parameter(torch.zeros(maps), requires_grad=False)
+            self.variance = nn.Parameter(torch.ones(maps), requires_grad=False)
+
+    def forward(self, x):
+        if self.partner[0] is None:
+            weight = self.weight
+        else:
+            weight = self.partner[0].weight.transpose(0, 1).flip(2, 3)
+        if not self.norm:
+            return convolve(x, weight, self.bias)
+        z = convolve(x, weight, None)
+        if not self.training:
+            return normalise(z, self.mean, self.variance, self.scale, self.bias)
+        mean = z.mean((0, 2, 3))
+        variance = (z - mean.view(-1, 1, 1)).square().mean((0, 2, 3))
+        count = z.numel() // z.shape[1]
+        self.statistics = mean.detach(), variance.detach() * (count / max(count - 1, 1))
+        return normalise(z, mean, variance, self.scale, self.bias)
+
+
+class Linear(nn.Module):
+    """partner: the layer whose weight this one shares, transposed."""
+
+    def __init__(self, inputs, outputs, partner=None):
+        super().__init__()
+        self.partner = (partner,)
+        if partner is None:
+            self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.out_features = outputs
+
+    def forward(self, x):
+        partner = self.partner[0]
+        return linear(x, self.weight if partner is None else partner.weight.t(), self.bias)
+
+
+def relu(z, watch=None, pooled=None):
     """In place, which is faster, after z is shown to whoever watches."""
     if watch:
-        watch(z.detach().clone(), size)
+        watch(z.detach().clone(), pooled)
     return F.relu(z, inplace=True)
 
 
@@ -92,52 +218,84 @@ def distance(a, b, reduction):
     return squared.flatten(1).sum(1).sqrt().mean()
 
 
+# ---- the network ---------------------------------------------------------------------------------
+
+
 class Swwae(nn.Module):
-    def __init__(self, arch, channels, height, width, output="linear"):
+    """beta: the sharpness of each stage's soft pooling, 0 for max pooling; () for max pooling
+    throughout. top: where the decoder starts, "features" or "classes". tied, norm: of the whole
+    network. named_parameters() are the library's views, in its order."""
+
+    def __init__(self, arch, channels, height, width, output="linear", *, unpool="switches",
+                 beta=(), top="features", tied=False, norm=False):
         super().__init__()
+        assert output in OUTPUTS and unpool in UNPOOLINGS and top in ("features", "classes")
         self.stages, units = parse(arch)
-        self.sigmoid = output == "sigmoid"
-        self.encoder, self.classifier, self.decoder = (nn.ModuleList() for _ in range(3))
-        for convs, size in self.stages:
+        self.beta = tuple(beta) or (0.0,) * len(self.stages)
+        self.sigmoid, self.unpool, self.classes_top = output == "sigmoid", unpool, top == "classes"
+        self.encoder, self.classifier = nn.ModuleList(), nn.ModuleList()
+        self.decoder = nn.ModuleDict()  # "0", "1", ...: stages; "fc": the mirrored fc layers
+        for s, (convs, size) in enumerate(self.stages):
             up, down = nn.ModuleList(), nn.ModuleList()
             for maps, kernel in convs:
-                up.append(nn.Conv2d(channels, maps, kernel, padding=kernel // 2))
-                down.append(nn.Conv2d(maps, channels, kernel, padding=kernel // 2))
+                up.append(Convolution(channels, maps, kernel, norm))
+                down.append(Convolution(maps, channels, kernel, norm, up[-1] if tied else None))
                 channels = maps
             self.encoder.append(up)
-            self.decoder.append(down)
+            self.decoder[str(s)] = down
             height, width = -(-height // size), -(-width // size)
+        self.top_shape = channels, height, width
         inputs = channels * height * width
+        if self.classes_top:
+            self.decoder["fc"] = nn.ModuleList()
         for outputs in units:
-            self.classifier.append(nn.Linear(inputs, outputs))
+            layer = Linear(inputs, outputs)
+            self.classifier.append(layer)
+            if self.classes_top:
+                self.decoder["fc"].append(Linear(outputs, inputs, layer if tied else None))
             inputs = outputs
 
     def generate_parameters(self):
-        """Value i of the flat array is (float32) scale * (2 hashed(i) - 1), worked out in double,
-        with scale = sqrt(6 / fan_in) for a weight and 0.1 sqrt(6 / fan_in) for the bias beside it;
-        fan_in = inputs of one output of the layer."""
+        """With u = hashed(i) for value i of the flat array, worked out in double and rounded to
+        float32: r (2 u - 1) with r = sqrt(6 / fan_in) for a weight and 0.1 sqrt(6 / fan_in), of the
+        last weight before it, for a bias; fan_in = inputs of one output of the layer. 1 + 0.2
+        (2 u - 1) for a scale; running means are 0 and variances 1."""
         at = 0
         for name, parameter in self.named_parameters():
-            if name.endswith("weight"):
-                scale = np.sqrt(6.0 / (parameter.numel() // len(parameter)))
-            else:
-                scale = 0.1 * scale
+            kind = name.rsplit(".", 1)[1]
+            u = 2.0 * hashed(parameter.numel(), at) - 1.0
+            if kind == "weight":
+                bound = np.sqrt(6.0 / (parameter.numel() // len(parameter)))
+            values = {"weight": bound * u, "bias": 0.1 * bound * u, "scale": 1.0 + 0.2 * u,
+                      "mean": 0.0 * u, "variance": 1.0 + 0.0 * u}[kind]
+            assign(parameter, values)
+            at += parameter.numel()
+
+    def generate_statistics(self):
+        """Running statistics for a forward pass: with the same u, means 0.1 (2 u - 1) and
+        variances 0.5 + u."""
+        at = 0
+        for name, parameter in self.named_parameters():
             u = hashed(parameter.numel(), at)
-            values = (scale * (2.0 * u - 1.0)).astype(np.float32)
-            with torch.no_grad():
-                parameter.copy_(torch.from_numpy(values).view_as(parameter))
+            if name.endswith("mean"):
+                assign(parameter, 0.1 * (2.0 * u - 1.0))
+            if name.endswith("variance"):
+                assign(parameter, 0.5 + u)
             at += parameter.numel()
 
     def encode(self, x, watch=None):
-        """The what of every stage and their switches (flat index, unpooled shape). watch, if
-        given, is called with every pre-activation and the size of the pool right after it
-        (None: no pool)."""
+        """The what of every stage, and what unpools it: (where, unpooled shape), with flat indices
+        as where or, of soft pooling, columns and rows. watch, if given, is called with every
+        pre-activation and the (size, beta) of the pool right after it (None: no pool)."""
         whats, wheres = [], []
-        for convs, (_, size) in zip(self.encoder, self.stages):
+        for convs, (_, size), beta in zip(self.encoder, self.stages, self.beta):
             for c, conv in enumerate(convs):
-                x = relu(conv(x), watch, size if c + 1 == len(convs) else None)
+                x = relu(conv(x), watch, (size, beta) if c + 1 == len(convs) else None)
             shape = x.shape[2:]
-            x, where = pool(x, size)
+            if beta:
+                x, *where = soft_pool(x, size, beta)
+            else:
+                x, where = pool(x, size)
             whats.append(x)
             wheres.append((where, shape))
         return whats, wheres
@@ -150,35 +308,67 @@ class Swwae(nn.Module):
                 x = relu(x, watch)
         return x
 
+    def mirror(self, logits, labels=None, watch=None):
+        """The top pooled map from the classes: from its label for an image that has one (labels:
+        -1 for none), from what the classifier says for the others."""
+        x = logits.softmax(1)
+        if labels is not None:
+            known = F.one_hot(labels.clamp(min=0), x.shape[1]).to(x.dtype)
+            x = torch.where((labels >= 0).unsqueeze(1), known, x)
+        for layer in reversed(self.decoder["fc"]):
+            x = relu(layer(x), watch)
+        return x.view(-1, *self.top_shape)
+
+    def unpool_stage(self, s, what, where, shape):
+        size = self.stages[s][1]
+        if self.unpool == "upsample":
+            return upsample(what, size, shape)
+        if self.unpool == "fixed":
+            return unpool_fixed(what, size, shape)
+        if self.unpool == "average":
+            return unpool_average(what, size, shape)
+        return soft_unpool(what, *where, size, shape) if self.beta[s] else \
+            unpool(what, where, size, shape)
+
+    def decode_stage(self, s, what, wheres, watch=None):
+        x = self.unpool_stage(s, what, *wheres[s])
+        convs = self.decoder[str(s)]
+        for c in reversed(range(len(convs))):
+            x = convs[c](x)
+            if s > 0 or c > 0:
+                x = relu(x, watch)
+        return torch.sigmoid(x) if s == 0 and self.sigmoid else x
+
     def decode(self, top, wheres, bottom=0, watch=None):
         """The output of every decoder stage from the top down to `bottom`: {stage: map}."""
         outputs, x = {}, top
         for s in reversed(range(bottom, len(self.stages))):
-            where, shape = wheres[s]
-            x = unpool(x, where, self.stages[s][1], shape)
-            for c in reversed(range(len(self.decoder[s]))):
-                x = self.decoder[s][c](x)
-                if s > 0 or c > 0:
-                    x = relu(x, watch)
-            outputs[s] = x
-        if 0 in outputs and self.sigmoid:
-            outputs[0] = torch.sigmoid(outputs[0])
+            x = outputs[s] = self.decode_stage(s, x, wheres, watch)
         return outputs
 
-    def forward(self, x):
+    def forward(self, x, watch=None):
         """Logits (None without fc layers) and the reconstruction."""
-        whats, wheres = self.encode(x)
-        logits = self.classify(whats[-1]) if len(self.classifier) else None
-        return logits, self.decode(whats[-1], wheres)[0]
+        whats, wheres = self.encode(x, watch)
+        logits = self.classify(whats[-1], watch) if len(self.classifier) else None
+        top = self.mirror(logits, None, watch) if self.classes_top else whats[-1]
+        return logits, self.decode(top, wheres, 0, watch)[0]
+
+
+def assign(parameter, values):
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(values.astype(np.float32)).view_as(parameter))
 
 
 class Objective:
     """Weights as in src/model/objective.h: m[s] compares the encoder's pooled map of stage s with
-    the decoder's map about to be unpooled there, s = 0 .. stages - 2."""
+    the decoder's map about to be unpooled there, s = 0 .. stages - 2, and stages - 1 where the
+    decoder starts from the classes. layers "layerwise": every stage of the decoder is fed the
+    encoder's what."""
 
-    def __init__(self, nll=0.0, rec=0.0, m=(), reduction="mean"):
-        assert reduction in REDUCTIONS
+    def __init__(self, nll=0.0, rec=0.0, m=(), reduction="mean", layers="all", l1=0.0):
+        assert reduction in REDUCTIONS and layers in ("all", "layerwise")
         self.nll, self.rec, self.m, self.reduction = nll, rec, tuple(m), reduction
+        self.layers, self.l1 = layers, l1
 
     def bottom(self, model):
         """The lowest decoder stage a term needs; the number of stages: none."""
@@ -186,16 +376,32 @@ class Objective:
             return 0
         return min((s + 1 for s, weight in enumerate(self.m) if weight), default=len(model.stages))
 
+    def decode(self, model, top, whats, wheres, watch):
+        if self.layers == "all":
+            return model.decode(top, wheres, self.bottom(model), watch)
+        needed = [self.rec, *self.m, *[0.0] * len(whats)][:len(whats)]
+        return {s: model.decode_stage(s, whats[s], wheres, watch)
+                for s in reversed(range(len(whats))) if needed[s]}
+
     def __call__(self, model, x, labels=None, watch=None):
-        """The weighted total and the raw terms {"nll", "rec", "m0", ...} that are on. labels:
+        """The weighted total and the raw terms {"nll", "rec", "m0", ..., "l1"} that are on. labels:
         int64, -1 for none; the mean of the nll is over the labelled images only."""
         terms, total = {}, 0.0
         whats, wheres = model.encode(x, watch)
-        if self.nll:
+        stages, top, logits = len(whats), whats[-1], None
+        mirrored = model.classes_top and (
+            len(self.m) == stages and self.m[-1]
+            or self.layers == "all" and self.bottom(model) < stages)
+        if self.nll or mirrored:
             logits = model.classify(whats[-1], watch)
+        if self.nll:
             terms["nll"] = F.cross_entropy(logits, labels, ignore_index=-1)
             total = total + self.nll * terms["nll"]
-        outputs = model.decode(whats[-1], wheres, self.bottom(model), watch)
+        if mirrored:
+            top = model.mirror(logits, labels, watch)
+        outputs = self.decode(model, top, whats, wheres, watch)
+        if mirrored:
+            outputs[stages] = top
         if self.rec:
             terms["rec"] = distance(outputs[0], x, self.reduction)
             total = total + self.rec * terms["rec"]
@@ -203,4 +409,8 @@ class Objective:
             if weight:
                 terms[f"m{s}"] = distance(outputs[s + 1], whats[s], self.reduction)
                 total = total + weight * terms[f"m{s}"]
+        if self.l1:
+            terms["l1"] = sum(what.abs().mean() if self.reduction == "mean" else
+                              what.abs().sum() / len(x) for what in whats)
+            total = total + self.l1 * terms["l1"]
         return total, terms
