@@ -91,9 +91,10 @@ INLINE void row_choose(struct running *r, const struct target *to, struct tile t
     case n:                                                                    \
         if (n <= TILE_PIXELS) row_run(r, to, t, at, first, n, vectors, pixel); \
         break;
-        CASE(1)
-        CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
-            CASE(13) CASE(14)
+        // clang-format off
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
+        CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+        // clang-format on
 #undef CASE
     }
 }

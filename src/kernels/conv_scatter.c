@@ -77,7 +77,7 @@ INLINE void list_window(struct scatter_list *list, const struct sparse *x, int k
         v_store(value + k * LANES, sparse_values(x, image, b + k, row, column));
         cell[k] = sparse_where(x, image, b + k, row, column);
     }
-    /* counting sort; a zero is written where the next value goes */
+    /* counting sort */
     int place[SCATTER_SORTED * SCATTER_SORTED + 1] = {0};
     if (cells) {
         for (int c = 0; c < vectors * LANES; c++)

@@ -1,7 +1,5 @@
-/* sparse_list.h - turning a sparse map into lists of its nonzero values.
- *
- * With AVX-512 a list is written 16 places at a time by compressing registers; elsewhere place by
- * place, without branches on the values. */
+/* sparse_list.h - reading a sparse map, to turn it into lists of its nonzero values: with AVX-512
+ * 16 places at a time by compressing registers, elsewhere place by place. */
 #ifndef SWWAE_KERNELS_SPARSE_LIST_H
 #define SWWAE_KERNELS_SPARSE_LIST_H
 
