@@ -17,6 +17,7 @@ static const struct command {
     {"reconstruct", "draw images above what the decoder makes of them", command_reconstruct},
     {"encode", "write what and where of a data set as NumPy files", command_encode},
     {"info", "describe a model, a run or a data set", command_info},
+    {"study", "run one of the paper's experiments", command_study},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
