@@ -11,7 +11,9 @@ static const char usage[] = "encode MODEL|RUN [options]\n";
 static const char about[] =
     "Writes what and where of one stage for every image of a data set: PREFIX-what.npy (float32), "
     "PREFIX-where.npy (uint8: the cell inside the pooling window, counted row by row), both shaped "
-    "(images, maps, height, width), and PREFIX-labels.npy (int32, -1 for none).";
+    "(images, maps, height, width), and PREFIX-labels.npy (int32, -1 for none). The where of a "
+    "stage with soft pooling is float32, shaped (images, maps, height, width, 2): x and y in the "
+    "window, from -1 to 1.";
 static const char examples[] =
     "  swwae encode runs/shapes-1\n"
     "  swwae encode runs/mnist-1 --split train --stage 0 --out codes/mnist\n"
@@ -31,7 +33,10 @@ static void print_done(const swwae_model *model, const swwae_dataset *dataset, c
     printf("stage   %d of 0 to %d\n", stage, swwae_model_stages(model) - 1);
     printf("what    %s-what.npy    float32 %zu x %d x %d x %d\n", plain,
            swwae_dataset_count(dataset), channels, height, width);
-    printf("where   %s-where.npy   uint8, the same shape\n", plain);
+    if (swwae_model_beta(model, stage) > 0)
+        printf("where   %s-where.npy   float32, the same x 2\n", plain);
+    else
+        printf("where   %s-where.npy   uint8, the same shape\n", plain);
     printf("labels  %s-labels.npy  int32 %zu\n", plain, swwae_dataset_count(dataset));
 }
 

@@ -116,7 +116,8 @@ static void print_text(const swwae_evaluation *evaluation, const swwae_model *mo
     if (evaluation->has_rec)
         printf("rec      %.6g mean squared error per pixel\n", evaluation->rec);
     else
-        puts("rec      not measured: the decoder was not trained (lambda-rec 0)");
+        puts("rec      not measured: the decoder was not trained (lambda-rec 0, or lambda-m 0 "
+             "layerwise)");
     printf("time     %.2f s, %.0f images/s\n", evaluation->seconds, rate(evaluation));
     if (*note) puts(plain_text(plain, sizeof plain, note));
     if (!evaluation->has_error) return;

@@ -11,7 +11,8 @@ static const char usage[] = "info MODEL|RUN [--json]\n"
                             "info --data NAME|DIR [--split test|train] [--pad SIDE] [--json]\n";
 static const char about[] =
     "Describes a model: layers, output shapes, parameters, floating-point operations, memory, "
-    "classes, and the options it was trained with. Or describes a data set.";
+    "the shapes of what and where, classes, and the options it was trained with. Or describes a "
+    "data set.";
 static const char examples[] = "  swwae info runs/shapes-1\n"
                                "  swwae info model.safetensors --json\n"
                                "  swwae info --data mnist --pad 32\n";
@@ -125,6 +126,27 @@ static void print_layers(const json_t *model) {
            value_text(text, json_object_get(model, "parameters")), flops / 1e6);
 }
 
+/* What and where of every stage: "6 x 16 x 16 float32". */
+static void print_codes(const json_t *model) {
+    static const char *const sides[][2] = {{"what", "what_type"}, {"where", "where_type"}};
+    const json_t *codes = json_object_get(model, "codes");
+    if (!json_array_size(codes)) return;
+    printf("stage  %-24s  %-24s  %s\n", "what", "where", "beta");
+    for (size_t i = 0; i < json_array_size(codes); i++) {
+        const json_t *code = json_array_get(codes, i);
+        char shape[TEXT], type[TEXT], cell[2 * TEXT];
+        printf("%-5s", value_text(shape, json_object_get(code, "stage")));
+        for (size_t k = 0; k < 2; k++) {
+            snprintf(cell, sizeof cell, "%s %s",
+                     value_text(shape, json_object_get(code, sides[k][0])),
+                     value_text(type, json_object_get(code, sides[k][1])));
+            printf("  %-24s", cell);
+        }
+        printf("  %s\n", value_text(shape, json_object_get(code, "beta")));
+    }
+    putchar('\n');
+}
+
 /* size: the object that holds channels, height and width. */
 static void print_image_size(const json_t *size, const json_t *pad) {
     char channels[TEXT], height[TEXT], width[TEXT];
@@ -143,8 +165,12 @@ static void print_model(const json_t *model) {
     print_image_size(json_object_get(model, "image"), json_object_get(model, "pad"));
     print_value("data", json_object_get(model, "data"));
     print_value("values", json_object_get(model, "normalisation"));
-    print_value("output", json_object_get(model, "output"));
+    print_value("beta", json_object_get(model, "beta"));
     print_value("unpool", json_object_get(model, "unpool"));
+    print_value("decoder top", json_object_get(model, "decoder_top"));
+    print_value("tied", json_object_get(model, "tied"));
+    print_value("norm", json_object_get(model, "norm"));
+    print_value("output", json_object_get(model, "output"));
     print_value("steps", json_object_get(model, "step"));
     if (json_array_size(classes))
         printf("%-*s%zu: %s\n", LABEL, "classes", json_array_size(classes),
@@ -152,6 +178,7 @@ static void print_model(const json_t *model) {
     else
         printf("%-*s%s\n", LABEL, "classes", "none: a pure auto-encoder");
     print_layers(model);
+    print_codes(model);
     print_value("parameters", json_object_get(model, "parameters"));
     print_amounts("compute", json_object_get(model, "flops"), mflop_text, " an image");
     print_amounts("memory", json_object_get(model, "memory"), bytes_text, "");

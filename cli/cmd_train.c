@@ -32,8 +32,9 @@ static const struct group {
     const char *names[10];
 } groups[] = {
     {"Data", {"data", "pad", "labels", "validation"}},
-    {"Model", {"arch", "unpool", "output"}},
-    {"Objective", {"lambda-nll", "lambda-rec", "lambda-m", "reduction"}},
+    {"Model", {"arch", "beta", "unpool", "decoder-top", "tied", "norm", "output"}},
+    {"Objective", {"lambda-nll", "lambda-rec", "lambda-m", "rec-layers", "lambda-l1", "reduction"}},
+    {"Regularisation", {"dropout", "dropout-conv", "noise", "where-noise"}},
     {"Training",
      {"epochs", "steps", "batch", "labelled-share", "optimizer", "lr", "momentum", "weight-decay"}},
     {"Learning rate schedule", {"schedule", "lr-step-every", "lr-step-factor"}},

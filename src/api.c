@@ -9,6 +9,7 @@
 #include "train/evaluate.h"
 #include "train/model.h"
 #include "train/model_file.h"
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 /* In a function with `swwae_status status` and a label `fail`. */
@@ -39,6 +40,16 @@ swwae_status swwae_model_create(swwae_model **model, const char *arch, int chann
     NEED(arch);
     TRY(model_create(model, arch, channels, height, width, NULL));
     network_initialise((*model)->parameters, &(*model)->network, seed);
+fail:
+    return status;
+}
+
+swwae_status swwae_model_create_from(swwae_model **model, const swwae_options *options,
+                                     int channels, int height, int width) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(options);
+    TRY(recipe_model(model, options, channels, height, width));
 fail:
     return status;
 }
@@ -130,6 +141,17 @@ fail:
     return status;
 }
 
+swwae_status swwae_model_reconstruct_as(swwae_model *model, const float *images, size_t n, int k,
+                                        float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(images);
+    NEED(reconstructions);
+    TRY(model_reconstruct_as(model, images, n, k, reconstructions));
+fail:
+    return status;
+}
+
 static swwae_status check_stage(const swwae_model *model, int stage, const char *function) {
     const int stages = model->network.stages;
     if (stage >= 0 && stage < stages) return SWWAE_OK;
@@ -153,14 +175,39 @@ fail:
     return status;
 }
 
+double swwae_model_beta(const swwae_model *model, int stage) {
+    const bool there = model && stage >= 0 && stage < model->network.stages;
+    return there ? model->network.variant.beta[stage] : 0;
+}
+
 swwae_status swwae_model_encode(swwae_model *model, const float *images, size_t n, int stage,
                                 float *what, uint8_t *where) {
     swwae_status status = SWWAE_OK;
     NEED(model);
     NEED(images);
     TRY(check_stage(model, stage, __func__));
+    CHECK(!(swwae_model_beta(model, stage) > 0), SWWAE_E_ARGUMENT,
+          "%s: stage %d has soft pooling, whose where is a position and not a cell; call "
+          "swwae_model_encode_soft",
+          __func__, stage);
     CHECK(what || where, SWWAE_E_ARGUMENT, "%s: what and where are both NULL", __func__);
-    TRY(encode_images(model, images, n, stage, what, where));
+    TRY(encode_images(model, images, n, stage, &(struct codes){.what = what, .cells = where}));
+fail:
+    return status;
+}
+
+swwae_status swwae_model_encode_soft(swwae_model *model, const float *images, size_t n, int stage,
+                                     float *what, float *where) {
+    swwae_status status = SWWAE_OK;
+    NEED(model);
+    NEED(images);
+    TRY(check_stage(model, stage, __func__));
+    CHECK(swwae_model_beta(model, stage) > 0, SWWAE_E_ARGUMENT,
+          "%s: stage %d has max pooling, whose where is a cell and not a position; call "
+          "swwae_model_encode",
+          __func__, stage);
+    CHECK(what || where, SWWAE_E_ARGUMENT, "%s: what and where are both NULL", __func__);
+    TRY(encode_images(model, images, n, stage, &(struct codes){.what = what, .positions = where}));
 fail:
     return status;
 }

@@ -189,6 +189,19 @@ static inline bool metrics_have(const char *run, const char *part) {
     return found;
 }
 
+/* The cell of the table's last row under a heading, which ends in a comma; "" for an empty one. */
+static inline const char *last_cell(const char *run, const char *heading) {
+    static char cell[64];
+    size_t size, column = 0, at = 0;
+    char *text = file_of(run, "metrics.csv", &size);
+    for (; strncmp(text + at, heading, strlen(heading)) != 0; at++) column += text[at] == ',';
+    for (at = size - 1; text[at - 1] != '\n'; at--) continue;
+    for (; column; at++) column -= text[at] == ',';
+    snprintf(cell, sizeof cell, "%.*s", (int)strcspn(text + at, ",\n"), text + at);
+    free(text);
+    return cell;
+}
+
 static inline void says(swwae_status status, swwae_status expected, const char *part) {
     if (status != expected || !strstr(swwae_last_error(), part))
         fail_msg("%s: \"%s\", expected %s: \"%s\"", swwae_status_text(status), swwae_last_error(),

@@ -10,8 +10,7 @@
 #include <cmocka.h>
 
 #include "data/dataset.h"
-#include "io/safetensors.h"
-#include "temporary.h"
+#include "model_faults.h"
 #include "train/model.h"
 #include "train/model_file.h"
 
@@ -94,37 +93,7 @@ static void test_save_and_load(void **state) {
 
 /* ---- Faulty files ----------------------------------------------------------------------- */
 
-/* Rewrites the good model with one change; the load must fail with `part` in its sentence. */
-typedef void change_fn(struct safetensors *file);
-
-static void refused(change_fn *change, const char *part) {
-    struct safetensors file = {0};
-    swwae_model *model = make(), *back = NULL;
-    const char *good = temporary_path("good.safetensors"), *bad = temporary_path("bad.safetensors");
-    assert_int_equal(swwae_model_save(model, good), SWWAE_OK);
-    assert_int_equal(safetensors_read(&file, good), SWWAE_OK);
-    size_t count = file.count, pairs = file.metadata_count;
-    char *saved[32];
-    for (size_t i = 0; i < pairs; i++) saved[i] = file.metadata[i][1];
-    change(&file);
-    assert_int_equal(safetensors_write(bad, file.tensors, file.count,
-                                       (const char *const(*)[2])file.metadata, file.metadata_count),
-                     SWWAE_OK);
-    for (size_t i = 0; i < pairs; i++) file.metadata[i][1] = saved[i];
-    file.count = count;
-    file.metadata_count = pairs;
-    safetensors_free(&file);
-    assert_int_equal(swwae_model_load(&back, bad), SWWAE_E_FORMAT);
-    assert_null(back);
-    if (!strstr(swwae_last_error(), "bad.safetensors: ") || !strstr(swwae_last_error(), part))
-        fail_msg("\"%s\" lacks \"%s\"", swwae_last_error(), part);
-    swwae_model_free(model);
-}
-
-static void set(struct safetensors *file, const char *key, char *value) {
-    for (size_t i = 0; i < file->metadata_count; i++)
-        if (!strcmp(file->metadata[i][0], key)) file->metadata[i][1] = value;
-}
+static void refused(change_fn *change, const char *part) { refuses_change(make(), change, part); }
 
 static void last_tensor_gone(struct safetensors *file) { file->count--; }
 static void tensor_renamed(struct safetensors *file) {

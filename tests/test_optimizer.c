@@ -173,11 +173,74 @@ static void test_decay_spares_biases(void **state) {
     network_clear(&network);
 }
 
+/* Running statistics follow the batches, whatever the optimizer and however large its decay and
+ * rate: p += 0.1 (g - p). */
+static void test_running(void **state) {
+    (void)state;
+    struct network network;
+    const struct variant variant = {.norm = true};
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
+    const size_t n = network.parameters;
+    float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+    for (int kind = OPTIMIZER_ADAM; kind <= OPTIMIZER_SGD; kind++) {
+        struct settings s = settings_of((enum optimizer_kind)kind, 0.9, 0.5);
+        struct optimizer optimizer;
+        assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);
+        network_initialise(p, &network, 1);
+        for (size_t i = 0; i < n; i++) g[i] = 3;
+        for (int t = 0; t < 2; t++) optimizer_step(&optimizer, p, g, 0.7, 2);
+        size_t running = 0;
+        for (size_t i = 0; i < network.view_count; i++) {
+            const struct view *view = &network.view[i];
+            for (size_t k = view->offset; k < view->offset + view->size; k++) {
+                if (view->role != ROLE_RUNNING) {
+                    assert_true(optimizer.m[k] > 0);
+                    continue;
+                }
+                /* start 0: 3 (1 - 0.9^2); start 1: 3 - 2 * 0.9^2; a rounding or two of a value
+                 * below 2 each step */
+                const double expected = view->start == 1 ? 1.38 : 0.57;
+                assert_true(fabs((double)p[k] - expected) < 8 * 0x1p-24);
+                assert_true(optimizer.m[k] == 0 && (!optimizer.v || optimizer.v[k] == 0));
+                running++;
+            }
+        }
+        assert_int_equal(running, 2 * (2 + 1)); /* mean and variance of 2 maps and of the image */
+        optimizer_free(&optimizer);
+    }
+    free(p);
+    free(g);
+    network_clear(&network);
+}
+
+/* Scales are no weights: they do not decay. */
+static void test_decay_spares_scales(void **state) {
+    (void)state;
+    struct network network;
+    const struct variant variant = {.norm = true};
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
+    struct settings s = settings_of(OPTIMIZER_SGD, 0.9, 0.5);
+    struct optimizer optimizer;
+    assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);
+    float *p = malloc(network.parameters * sizeof *p);
+    float *g = calloc(network.parameters, sizeof *g);
+    network_initialise(p, &network, 1);
+    optimizer_step(&optimizer, p, g, 0.5, 1);
+    for (size_t i = 0; i < network.view_count; i++)
+        if (network.view[i].role == ROLE_SCALE) assert_true(p[network.view[i].offset] == 1);
+    free(p);
+    free(g);
+    optimizer_free(&optimizer);
+    network_clear(&network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_torch),
         cmocka_unit_test(test_threads_and_resume),
         cmocka_unit_test(test_decay_spares_biases),
+        cmocka_unit_test(test_running),
+        cmocka_unit_test(test_decay_spares_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,10 +34,16 @@ static void test_defaults(void **state) {
     assert_string_equal(s->data, "fashion-mnist");
     assert_string_equal(s->arch, "(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc");
     assert_true(s->labels == LABELS_ALL && s->validation == VALIDATION_AUTO);
-    assert_true(s->lambda_nll == 1 && s->lambda_rec == 1 && s->lambda_m[0] == 1);
-    assert_int_equal(s->lambda_m_count, 1);
+    assert_true(s->lambda_nll == 1 && s->lambda_rec == 1 && s->lambda_m.value[0] == 1);
+    assert_int_equal(s->lambda_m.count, 1);
     assert_int_equal(s->reduction, REDUCTION_MEAN);
     assert_int_equal(s->output, OUTPUT_LINEAR);
+    /* the paper's plain model: every variant is off */
+    assert_true(s->beta.count == 1 && s->beta.value[0] == 0);
+    assert_true(!s->classes_top && !s->tied && !s->norm && s->unpooling == UNPOOL_SWITCHES);
+    assert_int_equal(s->layers, LAYERS_ALL);
+    assert_true(s->dropout == 0 && s->dropout_conv == 0 && s->noise == 0 && s->where_noise == 0);
+    assert_true(s->lambda_l1 == 0);
     assert_true(s->epochs == 10 && s->steps == 0 && s->batch == 64);
     assert_true(s->labelled_share == 0.25 && s->lr == 0.001 && s->momentum == 0.9);
     assert_int_equal(s->optimizer, OPTIMIZER_ADAM);
@@ -49,7 +55,7 @@ static void test_defaults(void **state) {
         assert_true(info->argument && strlen(info->help) > 4);
         assert_false(options_given(options, info->name));
     }
-    assert_int_equal(count, 25);
+    assert_int_equal(count, 35);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);
@@ -60,11 +66,33 @@ static void test_set(void **state) {
     swwae_options *options = fresh();
     const struct settings *s = &options->settings;
     const char *const good[][2] = {
-        {"labels", "none"},    {"labels", "600"},      {"validation", "0"},
-        {"lambda-m", "1,0,2"}, {"lambda-rec", ".5"},   {"reduction", "norm"},
-        {"output", "sigmoid"}, {"optimizer", "sgd"},   {"schedule", "step"},
-        {"epochs", "1.5"},     {"lr", "1e-4"},         {"seed", "9223372036854775807"},
-        {"batch", "65536"},    {"arch", "(4)3c - 2p"}, {"out", "somewhere"},
+        {"labels", "none"},
+        {"labels", "600"},
+        {"validation", "0"},
+        {"lambda-m", "1,0,2"},
+        {"lambda-rec", ".5"},
+        {"reduction", "norm"},
+        {"output", "sigmoid"},
+        {"optimizer", "sgd"},
+        {"schedule", "step"},
+        {"epochs", "1.5"},
+        {"lr", "1e-4"},
+        {"seed", "9223372036854775807"},
+        {"batch", "65536"},
+        {"arch", "(4)3c - 2p"},
+        {"out", "somewhere"},
+        {"beta", "100"},
+        {"beta", "hard,0.5,hard"},
+        {"unpool", "average"},
+        {"decoder-top", "classes"},
+        {"tied", "yes"},
+        {"norm", "batch"},
+        {"rec-layers", "layerwise"},
+        {"lambda-l1", "1e-3"},
+        {"dropout", "0.999"},
+        {"dropout-conv", ".2"},
+        {"noise", "3"},
+        {"where-noise", "1"},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(swwae_options_set(options, good[i][0], good[i][1]), SWWAE_OK);
@@ -72,7 +100,14 @@ static void test_set(void **state) {
         assert_true(options_given(options, good[i][0]));
     }
     assert_true(s->labels == 600 && s->validation == 0 && s->lambda_rec == 0.5);
-    assert_true(s->lambda_m_count == 3 && s->lambda_m[1] == 0 && s->lambda_m[2] == 2);
+    assert_true(s->lambda_m.count == 3 && s->lambda_m.value[1] == 0 && s->lambda_m.value[2] == 2);
+    assert_true(s->beta.count == 3 && s->beta.value[0] == 0 && s->beta.value[1] == 0.5 &&
+                s->beta.value[2] == 0);
+    assert_int_equal(s->unpooling, UNPOOL_AVERAGE);
+    assert_true(s->classes_top == 1 && s->tied == 1 && s->norm == 1);
+    assert_int_equal(s->layers, LAYERS_LAYERWISE);
+    assert_true(s->lambda_l1 == 1e-3 && s->dropout == 0.999 && s->dropout_conv == 0.2);
+    assert_true(s->noise == 3 && s->where_noise == 1);
     assert_int_equal(s->reduction, REDUCTION_NORM);
     assert_int_equal(s->output, OUTPUT_SIGMOID);
     assert_int_equal(s->optimizer, OPTIMIZER_SGD);
@@ -130,8 +165,34 @@ static void test_refusals(void **state) {
     refuses(options, "reduction", "mean|sum",
             "option --reduction: \"mean|sum\" found, expected mean|sum|norm");
     refuses(options, "lambda-m", "1,,2",
-            "option --lambda-m: \"1,,2\" found, expected one number of at least 0, or one for each "
+            "option --lambda-m: \"1,,2\" found, expected a number of at least 0, or one for each "
             "inner boundary with commas between them");
+    refuses(options, "lambda-m", "hard",
+            "option --lambda-m: \"hard\" found, expected a number of at least 0, or one for each "
+            "inner boundary with commas between them");
+    const char *const betas[] = {"0",  "",    "soft", "hard,", "1,0",
+                                 "-1", "1e7", "nan",  "inf",   "hard 1"};
+    for (size_t i = 0; i < sizeof betas / sizeof *betas; i++) {
+        char sentence[256];
+        snprintf(
+            sentence, sizeof sentence,
+            "option --beta: \"%s\" found, expected hard or a number above 0 and at most 1e+06, "
+            "or one for each stage with commas between them",
+            betas[i]);
+        refuses(options, "beta", betas[i], sentence);
+    }
+    refuses(options, "dropout", "1",
+            "option --dropout: \"1\" found, expected a number of at least 0 and below 1");
+    refuses(options, "dropout-conv", "-0.1",
+            "option --dropout-conv: \"-0.1\" found, expected a number of at least 0 and below 1");
+    refuses(options, "where-noise", "1.1",
+            "option --where-noise: \"1.1\" found, expected a number from 0 to 1");
+    refuses(options, "noise", "-1",
+            "option --noise: \"-1\" found, expected a number of at least 0");
+    refuses(options, "tied", "true", "option --tied: \"true\" found, expected no|yes");
+    refuses(options, "norm", "layer", "option --norm: \"layer\" found, expected none|batch");
+    refuses(options, "decoder-top", "top",
+            "option --decoder-top: \"top\" found, expected features|classes");
     refuses(options, "data", "", "option --data: nothing found, expected NAME|DIR");
     assert_int_equal(swwae_options_set(options, "arch", "(64)4c-2p"), SWWAE_E_NOTATION);
     assert_non_null(strstr(swwae_last_error(), "option --arch: architecture \"(64)4c-2p\""));
@@ -173,7 +234,7 @@ static void test_load(void **state) {
                                    "\"lambda-m\": \"1,0.5\", \"batch\": \"32\"}"),
                      SWWAE_OK);
     assert_true(options->settings.lr == 0.01 && options->settings.epochs == 3);
-    assert_true(options->settings.batch == 32 && options->settings.lambda_m[1] == 0.5);
+    assert_true(options->settings.batch == 32 && options->settings.lambda_m.value[1] == 0.5);
     assert_true(options_given(options, "lr") && !options_given(options, "seed"));
 
     /* all or nothing */
@@ -200,6 +261,8 @@ static void test_json(void **state) {
     assert_int_equal(swwae_options_set(options, "lr", "0.1"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "labels", "100"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "lambda-m", "1,0.25"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "beta", "hard,100"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "tied", "yes"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "data", "a \"quoted\" \\ folder"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "seed", "9007199254740993"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "out", "123"), SWWAE_OK);
@@ -208,6 +271,8 @@ static void test_json(void **state) {
     assert_non_null(strstr(json, "\"lr\": 0.1,"));
     assert_non_null(strstr(json, "\"labels\": 100,"));
     assert_non_null(strstr(json, "\"lambda-m\": \"1,0.25\""));
+    assert_non_null(strstr(json, "\"beta\": \"hard,100\""));
+    assert_non_null(strstr(json, "\"tied\": \"yes\""));
     assert_non_null(strstr(json, "\"seed\": 9007199254740993,"));
     assert_non_null(strstr(json, "\"out\": \"123\""));
     assert_int_equal(load(back, json), SWWAE_OK);
@@ -243,6 +308,17 @@ static void test_numbers(void **state) {
     assert_string_equal(text, "0.1");
     number_print(text, strtod("nan", NULL));
     assert_string_equal(text, "");
+    double list[3];
+    int count;
+    assert_true(number_parse_list(list, &count, 3, "1,0,2.5", NULL) && count == 3 &&
+                list[2] == 2.5);
+    assert_true(number_parse_list(list, &count, 3, "1e-7,hard,0.1", "hard") && list[1] == 0);
+    char many[3 * NUMBER_TEXT];
+    number_print_list(many, list, 3, "hard");
+    assert_string_equal(many, "1e-07,hard,0.1");
+    const char *const lists[] = {"", ",", "1,", ",1", "1,,2", "1,2,3,4", "0", "soft", "1 ,2"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        assert_false(number_parse_list(list, &count, 3, lists[i], "hard"));
     const char *const bad[] = {"", "-", "+", ".", "e5", "1e", "1.2.3", "1,5", "0x10", "1 ", "--1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(number_parse(&back, bad[i]));
     if (comma) setlocale(LC_NUMERIC, "C");

@@ -1,7 +1,20 @@
 /* test_resume.c - the same bits after interruptions, with any number of threads. */
 #include "runs.h"
 
-/* Stopping at the very first report, again and again, then going through. */
+/* Goes on with a run that stops at its very first report, again and again, then goes through. */
+static void go_through(const char *parts) {
+    struct seen seen;
+    for (int i = 0; i < 20; i++) {
+        seen = unseen("train");
+        swwae_status status = go_on(&seen, parts);
+        if (status == SWWAE_OK) break;
+        assert_int_equal(status, SWWAE_E_INTERRUPTED);
+        assert_true(seen.calls <= 2); /* a validation may come before */
+    }
+    seen = unseen(NULL);
+    well(go_on(&seen, parts));
+}
+
 static void check_resume(const char *whole, const char *parts, const char *labels,
                          const char *optimizer, const char *rec) {
     struct seen seen = unseen(NULL);
@@ -12,21 +25,40 @@ static void check_resume(const char *whole, const char *parts, const char *label
                            rec, "lambda-m", rec, "epochs", "2.5", NULL),
                      SWWAE_E_INTERRUPTED);
     assert_non_null(strstr(swwae_last_error(), "--resume "));
-    for (int i = 0; i < 20; i++) {
-        seen = unseen("train");
-        swwae_status status = go_on(&seen, parts);
-        if (status == SWWAE_OK) break;
-        assert_int_equal(status, SWWAE_E_INTERRUPTED);
-        assert_true(seen.calls <= 2); /* a validation may come before */
-    }
-    seen = unseen(NULL);
-    well(go_on(&seen, parts));
+    go_through(parts);
     same_run(whole, parts);
     seen = unseen(NULL);
     well(go_on(&seen, parts)); /* nothing left to do */
     assert_int_equal(seen.messages, 1);
     assert_non_null(strstr(seen.message, "is complete"));
     same_run(whole, parts);
+}
+
+static swwae_status train_variant(struct seen *seen, const char *out, const char *layers,
+                                  const char *optimizer, const char *threads) {
+    return train(seen, out, "labels", "50", "beta", "hard,20", "decoder-top", "classes", "tied",
+                 "yes", "norm", "batch", "lambda-l1", "0.01", "dropout", "0.5", "dropout-conv",
+                 "0.1", "noise", "0.1", "where-noise", "0.1", "rec-layers", layers, "optimizer",
+                 optimizer, "weight-decay", "0.01", "threads", threads, "epochs", "2.5", NULL);
+}
+
+/* Every variant at once: what is drawn at random, running statistics and the sparsity term too. */
+static void test_resume_variants(void **state) {
+    (void)state;
+    static const char *const kinds[][2] = {{"all", "adam"}, {"layerwise", "sgd"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char whole[32], parts[32];
+        snprintf(whole, sizeof whole, "whole-%s", kinds[i][0]);
+        snprintf(parts, sizeof parts, "parts-%s", kinds[i][0]);
+        struct seen seen = unseen(NULL);
+        well(train_variant(&seen, whole, kinds[i][0], kinds[i][1], "1"));
+        assert_true(strtod(last_cell(whole, "l1,"), NULL) > 0);
+        seen = unseen("train");
+        assert_int_equal(train_variant(&seen, parts, kinds[i][0], kinds[i][1], "3"),
+                         SWWAE_E_INTERRUPTED);
+        go_through(parts);
+        same_run(whole, parts);
+    }
 }
 
 static void test_resume(void **state) {
@@ -130,9 +162,13 @@ static void test_short_epochs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),        cmocka_unit_test(test_resume_validation),
-        cmocka_unit_test(test_resume_killed), cmocka_unit_test(test_resume_further),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_short_epochs),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume_variants),
+        cmocka_unit_test(test_resume_validation),
+        cmocka_unit_test(test_resume_killed),
+        cmocka_unit_test(test_resume_further),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_short_epochs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

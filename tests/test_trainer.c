@@ -87,6 +87,21 @@ static void test_refusals(void **state) {
          SWWAE_E_ARGUMENT,
          "3 values found, expected 1 for all or 2, one for each inner boundary (the architecture "
          "has 3 stages)");
+    says(train(&seen, "no", "beta", "1,1,1", NULL), SWWAE_E_ARGUMENT,
+         "option --beta: 3 values found, expected 1 for all or 2, one for each stage (the "
+         "architecture has 2 stages)");
+    says(train(&seen, "no", "decoder-top", "classes", "lambda-m", "1,1,1", NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-m: 3 values found, expected 1 for all or 2, one for each inner boundary");
+    says(train(&seen, "no", "decoder-top", "classes", "arch", "(4)3c-4p", NULL), SWWAE_E_ARGUMENT,
+         "a decoder that starts from the classes was asked for");
+    says(train(&seen, "no", "rec-layers", "input", "lambda-m", "0.5", NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-m: \"0.5\" found, expected 0 because --rec-layers input rebuilds nothing "
+         "but the image");
+    says(train(&seen, "no", "rec-layers", "layerwise", "decoder-top", "classes", "lambda-m", "1,0",
+               NULL),
+         SWWAE_E_ARGUMENT, "only the intermediate term at the top reaches the layers from the");
+    says(train(&seen, "no", "unpool", "fixed", "where-noise", "0.1", NULL), SWWAE_E_ARGUMENT,
+         "noise on the where was asked for, but a decoder that unpools by \"fixed\"");
     says(train(&seen, "no", "labels", "15", NULL), SWWAE_E_DATA, "");
     says(train(&seen, "no", "validation", "240", NULL), SWWAE_E_DATA, "");
     says(train(&seen, "no", "labels", "50", "batch", "1", NULL), SWWAE_E_ARGUMENT,
@@ -120,6 +135,47 @@ static void test_defaults_that_fit(void **state) {
     assert_int_equal(seen.messages, 1);
     assert_string_equal(seen.message, "--lambda-m 2 has no effect: a one-pool net has no inner "
                                       "boundary");
+}
+
+static void has_in_config(const char *run, const char *part) {
+    size_t size;
+    char *config = file_of(run, "config.json", &size);
+    if (!strstr(config, part)) fail_msg("no %s in %s", part, config);
+    free(config);
+}
+
+/* What the variants change about the defaults, and what they leave in the table. */
+static void test_variants(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL); /* only the image: lambda-m is 0 by itself */
+    well(train(&seen, "input", "rec-layers", "input", "labels", "50", "epochs", "1", NULL));
+    assert_int_equal(seen.messages, 0);
+    has_in_config("input", "\"lambda-m\": 0,");
+    assert_string_equal(last_cell("input", "m,"), "");
+    assert_string_equal(last_cell("input", "l1,"), "");
+    well(go_on(&seen, "input"));
+
+    /* from the classes, a net of one pool has an inner boundary: at the top */
+    seen = unseen(NULL);
+    well(train(&seen, "top", "arch", "(4)3c-4p-10fc", "decoder-top", "classes", "labels", "50",
+               "lambda-m", "0.5", "epochs", "1", NULL));
+    assert_int_equal(seen.messages, 0);
+    has_in_config("top", "\"lambda-m\": 0.5,");
+    assert_true(strtod(last_cell("top", "m,"), NULL) > 0);
+
+    seen = unseen(NULL); /* without labels nothing looks at them, the decoder neither */
+    well(train(&seen, "free", "decoder-top", "classes", "lambda-nll", "0", "epochs", "1", NULL));
+    has_in_config("free", "\"labels\": \"none\",");
+
+    seen = unseen(NULL);
+    well(train(&seen, "sparse", "lambda-l1", "0.1", "labels", "50", "epochs", "1", NULL));
+    const double l1 = strtod(last_cell("sparse", "l1,"), NULL);
+    assert_true(l1 > 0);
+    const double sum = strtod(last_cell("sparse", "nll,"), NULL) +
+                       strtod(last_cell("sparse", "rec,"), NULL) +
+                       strtod(last_cell("sparse", "m,"), NULL) + 0.1 * l1;
+    /* cells have seven digits */
+    assert_true(fabs(strtod(last_cell("sparse", "loss,"), NULL) - sum) < 4e-7 * (1 + sum));
 }
 
 static void test_no_validation(void **state) {
@@ -177,16 +233,21 @@ static void test_damaged_runs(void **state) {
 
     seen = unseen(NULL);
     well(train(&seen, "of-sgd", "labels", "50", "optimizer", "sgd", "steps", "1", NULL));
+    well(train(&seen, "of-norm", "norm", "batch", "labels", "50", "steps", "1", NULL));
+    well(train(&seen, "of-soft", "beta", "9", "labels", "50", "steps", "1", NULL));
     well(train(&seen, "of-arch", "arch", "(3)3c-4p-10fc", "labels", "50", "steps", "1", NULL));
     size_t n;
     char *foreign = file_of("of-sgd", "checkpoint.safetensors", &n);
     temporary_write("hurt/checkpoint.safetensors", foreign, n);
     free(foreign);
     says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "optimizer.v is missing, so it was written with");
-    foreign = file_of("of-arch", "checkpoint.safetensors", &n);
-    temporary_write("hurt/checkpoint.safetensors", foreign, n);
-    free(foreign);
-    says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "another architecture or image size");
+    const char *const others[] = {"of-arch", "of-norm", "of-soft"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        foreign = file_of(others[i], "checkpoint.safetensors", &n);
+        temporary_write("hurt/checkpoint.safetensors", foreign, n);
+        free(foreign);
+        says(go_on(&seen, "hurt"), SWWAE_E_FORMAT, "another architecture, variant or image size");
+    }
     foreign = file_of("of-sgd", "model.safetensors", &n);
     temporary_write("hurt/checkpoint.safetensors", foreign, n);
     free(foreign);
@@ -205,10 +266,10 @@ static void test_damaged_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),         cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_defaults_that_fit),
-        cmocka_unit_test(test_no_validation), cmocka_unit_test(test_diverging),
-        cmocka_unit_test(test_damaged_runs),
+        cmocka_unit_test(test_modes),     cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults_that_fit),
+        cmocka_unit_test(test_variants),  cmocka_unit_test(test_no_validation),
+        cmocka_unit_test(test_diverging), cmocka_unit_test(test_damaged_runs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

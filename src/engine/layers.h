@@ -1,8 +1,16 @@
-/* layers.h - weights in, gradients out: between the flat parameters and a plan's packed arrays. */
+/* layers.h - layers with their weights and gradients: between the flat parameters and a plan's
+ * packed arrays. */
 #ifndef SWWAE_ENGINE_LAYERS_H
 #define SWWAE_ENGINE_LAYERS_H
 
 #include "engine/plan.h"
+
+/* Lanes of the maps that hold images: 1 for up to four channels. */
+int layers_image_lanes(const struct network *network);
+
+/* Lays out every layer of plan->network. encoder, decoder (stages), mirror: which parts a loss
+ * reaches. */
+void layers_plan(struct plan *plan, const bool encoder[], const bool decoder[], bool mirror);
 
 /* Packs layer j of the plan. group: of the kernels. spare: memory for plan->largest_weight values.
  * Forward-only plans get batch normalisation folded into weights and bias. */

@@ -1,123 +1,12 @@
 /* plan.c - from a network and a loss to a list of operations; see plan.h. */
+#include "engine/layers.h"
 #include "engine/op.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Images of up to this many channels are kept planar: blocks of 16 would be mostly padding. */
-#define PLANAR_CHANNELS 4
-
 /* A group's maps should stay in a core's second-level cache. */
 #define GROUP_BYTES (1u << 20)
-
-static int image_lanes(const struct network *n) {
-    return n->channels <= PLANAR_CHANNELS ? 1 : LANES;
-}
-
-/* ---- layers ---- */
-
-static size_t weight_size(const struct layer *l) {
-    return (size_t)l->out * (size_t)l->in * (size_t)(l->kernel ? l->kernel * l->kernel : 1);
-}
-
-static void layer_add(struct plan *plan, struct layer *l, bool back) {
-    plan->layer[plan->layers++] = l;
-    const size_t bias =
-        l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
-    size_t size;
-    if (!l->kernel)
-        size = pack_linear_size(l->to, l->from);
-    else if (l->few)
-        size = pack_conv_few_size(l->out, l->in, l->kernel);
-    else
-        size = pack_conv_size(l->out, l->in, l->kernel);
-    if (weight_size(l) > plan->largest_weight) plan->largest_weight = weight_size(l);
-    l->packed = plan->packed_size;
-    l->packed_bias = l->packed + size;
-    plan->packed_size = l->packed_bias + bias;
-    if (!l->trained) return;
-    if (l->kernel && back) {
-        l->packed_back = plan->packed_size;
-        plan->packed_size += pack_conv_size(l->in, l->out, l->kernel);
-    }
-    l->sum = plan->sum_size;
-    if (l->kernel)
-        size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
-                      : pack_outer_size(l->out, l->in, l->kernel);
-    l->bias_sum = l->sum + size;
-    plan->sum_size = l->bias_sum + bias;
-    if (!l->normed) return;
-    l->norm_sum = plan->norm_sums;
-    l->norm_value = plan->norm_values;
-    plan->norm_sums += 4 * bias;
-    plan->norm_values += NORM_VALUES * bias;
-}
-
-static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool normed) {
-    return (struct layer){.weight = conv->weight,
-                          .bias = conv->bias,
-                          .scale = conv->scale,
-                          .mean = conv->mean,
-                          .variance = conv->variance,
-                          .out = conv->out,
-                          .in = conv->in,
-                          .kernel = conv->kernel,
-                          .lanes = lanes,
-                          .normed = normed};
-}
-
-static void add_conv_layers(struct plan *plan, bool encoder_needed[], bool decoder_needed[]) {
-    const struct network *n = plan->network;
-    const bool normed = n->variant.norm;
-    for (int s = 0; s < n->stages; s++)
-        for (int c = 0; c < n->stage[s].convs; c++) {
-            struct layer *l = &plan->encoder_layer[s][c];
-            *l = conv_layer(&n->stage[s].encoder[c], s == 0 && c == 0 ? image_lanes(n) : LANES,
-                            normed);
-            l->trained = plan->training && encoder_needed[s];
-            layer_add(plan, l, s > 0 || c > 0);
-        }
-    for (int s = 0; s < n->stages; s++)
-        for (int c = 0; c < n->stage[s].convs; c++) {
-            struct layer *l = &plan->decoder_layer[s][c];
-            *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
-            l->few = s == 0 && c == 0 && image_lanes(n) == 1;
-            l->tied = n->variant.tied;
-            l->partner = &plan->encoder_layer[s][c];
-            l->trained = plan->training && decoder_needed[s];
-            layer_add(plan, l, true);
-        }
-}
-
-static void add_fc_layers(struct plan *plan, bool mirror) {
-    const struct network *n = plan->network;
-    const struct stage *top = &n->stage[n->stages - 1];
-    for (int j = 0; j < n->fcs; j++) {
-        const struct fc_layer *fc = &n->fc[j];
-        const int pixels = j ? 1 : top->pooled_height * top->pooled_width;
-        struct layer *l = &plan->fc[j];
-        *l = (struct layer){.weight = fc->weight,
-                            .bias = fc->bias,
-                            .out = fc->out,
-                            .in = fc->in,
-                            .from = {fc->in, pixels},
-                            .to = {fc->out, 1},
-                            .trained = plan->training && plan->classifier};
-        layer_add(plan, l, false);
-        if (!n->variant.classes_top) continue;
-        struct layer *m = &plan->mirror[j];
-        *m = (struct layer){.weight = fc->mirror_weight,
-                            .bias = fc->mirror_bias,
-                            .out = fc->in,
-                            .in = fc->out,
-                            .from = {fc->out, 1},
-                            .to = {fc->in, pixels},
-                            .tied = n->variant.tied,
-                            .partner = l,
-                            .trained = plan->training && mirror};
-        layer_add(plan, m, false);
-    }
-}
 
 /* ---- tensors and operations ---- */
 
@@ -220,7 +109,8 @@ static int add_pool(struct plan *plan, int s, int x) {
 static void add_encoder(struct plan *plan, int stages) {
     const struct network *n = plan->network;
     const struct objective *o = &plan->objective;
-    int x = plan->image = add_tensor(plan, n->channels, n->height, n->width, image_lanes(n), false);
+    int x = plan->image =
+        add_tensor(plan, n->channels, n->height, n->width, layers_image_lanes(n), false);
     if (x < 0) return;
     plan->tensor[x].gradient = false;
     add_op(plan, plain(&op_load, -1, x));
@@ -407,9 +297,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
     }
     const int stages = needed_stages(plan, decoder);
     for (int s = 0; s < network->stages; s++) encoder[s] = s < stages;
-    plan->packed_size = LANES; /* so that no layer's offset is 0, which says "none" */
-    add_conv_layers(plan, encoder, decoder);
-    add_fc_layers(plan, mirror);
+    layers_plan(plan, encoder, decoder, mirror);
 
     add_encoder(plan, stages);
     plan->encoder = (struct range){0, plan->ops};

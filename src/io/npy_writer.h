@@ -5,7 +5,7 @@
 #include "io/file.h"
 
 /* Starts a version 1.0 file of C-order elements; type: NumPy's code, "<f4", "|u1" or "<i4"; shape
- * (rank), rank 1..4. The elements follow by file_put; file_commit or file_abandon ends it. */
+ * (rank), rank 1..5. The elements follow by file_put; file_commit or file_abandon ends it. */
 swwae_status npy_begin(struct file_writer *writer, const char *path, const char *type,
                        const size_t *shape, int rank);
 

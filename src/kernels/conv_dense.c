@@ -4,49 +4,13 @@
  * while every input channel and tap is broadcast against the packed weights: per input value two
  * FMAs for one broadcast. Small maps take several rows a tile, so that enough independent FMAs are
  * in flight. */
-#include "kernels/isa.h"
+#include "kernels/conv_tile.h"
 
-struct tile {
-    const float *x; /* tap (0, 0) of the tile's first pixel */
-    const float *weight;
-    float *y;
-    const float *gate;
-    const float *bias;
-};
-
-/* rows, columns, vectors and pixel (values from one pixel of x to the next) are constants at
- * every call, so that all inner loops unroll. */
+/* rows, columns, vectors and pixel are constants at every call: see tile_sum. */
 INLINE void tile_run(const struct conv *c, struct tile t, const int rows, const int columns,
                      const int vectors, const int pixel) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
-    UNROLL
-    for (int v = 0; v < vectors; v++) {
-        const v16 start = t.bias ? v_load(t.bias + v * LANES) : v_zero();
-        UNROLL
-        for (int p = 0; p < rows * columns; p++) sum[p * vectors + v] = start;
-    }
-    const int kernel = c->kernel;
-    const ptrdiff_t row = c->x.row;
-    const float *w = t.weight;
-    for (int first = 0; first < c->x.channels; first += pixel, t.x += c->x.block) {
-        const int lanes = c->x.channels - first < pixel ? c->x.channels - first : pixel;
-        for (int ky = 0; ky < kernel; ky++)
-            for (int kx = 0; kx < kernel; kx++) {
-                const float *x = t.x + ky * row + kx * pixel;
-                for (int lane = 0; lane < lanes; lane++, x++, w += vectors * LANES) {
-                    v16 weight[TILE_VECTORS];
-                    UNROLL
-                    for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
-                    UNROLL
-                    for (int p = 0; p < rows * columns; p++) {
-                        const v16 value = v_splat(x[p / columns * row + p % columns * pixel]);
-                        UNROLL
-                        for (int v = 0; v < vectors; v++)
-                            sum[p * vectors + v] = v_fma(value, weight[v], sum[p * vectors + v]);
-                    }
-                }
-            }
-    }
+    tile_sum(sum, c, t, rows, columns, vectors, pixel);
     UNROLL
     for (int p = 0; p < rows * columns; p++) {
         const int i = p / columns, j = p % columns;

@@ -9,6 +9,9 @@ void ISA(kernels)(struct kernels *table) {
     ISA(conv_install)(table);
     ISA(conv_few_install)(table);
     ISA(conv_outer_install)(table);
+    ISA(conv_pool_install)(table);
+    ISA(conv_scatter_install)(table);
+    ISA(sparse_outer_install)(table);
     ISA(pool_install)(table);
     ISA(linear_install)(table);
     ISA(elementwise_install)(table);

@@ -28,6 +28,33 @@ struct conv {
     int images;
 };
 
+/* A pooled map and its switches, as `pool` leaves them, read as the unpooled map they stand for:
+ * height x width pixels, of which each window and channel holds one value at its switch and zeros
+ * elsewhere. The padding lanes of what are zero. Zeros are skipped, so what they meet must be
+ * finite. */
+struct sparse {
+    struct map what;        /* blocked */
+    const uint8_t *where;   /* (image, block, window row, window column, LANES) */
+    const struct map *gate; /* NULL, or shaped like what: values where !(gate > 0) count as zero */
+    int pool;
+    int height, width; /* windows at the right and bottom edge may be partial */
+};
+
+/* A "same" convolution of odd size `kernel` whose input is sparse: y = x * w (+ bias) (then ReLU or
+ * gate, as in struct conv). Forward: the decoder's convolution of an unpooled map. Gradient to the
+ * input: x is the gradient of a convolution's output that was pooled. */
+struct scatter {
+    struct map y; /* blocked, x.height by x.width */
+    struct sparse x;
+    const real *weight; /* pack_sparse */
+    const real *bias;
+    bool relu;
+    const struct map *gate;
+    int kernel;
+    int images;
+    void *scratch; /* scatter_scratch bytes */
+};
+
 struct kernels {
     const char *name;
 
@@ -104,6 +131,37 @@ struct kernels {
     void (*norm_back)(struct map *dx, const struct map *d, const struct map *x, const real *mean,
                       const real *factor, const real *tilt, const real *offset, int images);
 
+    /* y = pool(ReLU(x * w + bias)) without the map between: bit for bit what conv and then pool
+     * give. conv->y is the pooled map, blocked; relu is implied, gate not supported; weight from
+     * pack_conv. where: as in pool. */
+    void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
+
+    void (*scatter)(const struct scatter *scatter);
+
+    /* sum[((b * channels of s + c) * kernel^2 + cell) * LANES + lane] +=
+     *     sum over images and pixels q of s(c, q) * dense(b * LANES + lane, q + cell - kernel / 2)
+     * (sparse.h), dense blocked with ring >= kernel / 2. The gradient of a convolution's weights,
+     * read by pack_sparse_read: with s the input and dense the output's gradient (decoder,
+     * transposed false), or s the output's gradient and dense the input (encoder, true).
+     * scratch of this and the next two: sparse_scratch bytes. */
+    void (*sparse_outer)(real *sum, const struct sparse *s, const struct map *dense, int kernel,
+                         int images, void *scratch);
+
+    /* what(c, w) = sum over dense channels o and cells of
+     *     weight(o, c, cell) * dense(o, q + cell - kernel / 2), q the switched pixel of window w:
+     * the gradient of scatter to x.what, of which only the switches, channels and gate of s are
+     * read; 0 where !(gate > 0). weight from pack_sparse. */
+    void (*sparse_dot)(struct map *what, const struct sparse *s, const struct map *dense,
+                       const real *weight, int kernel, int images, void *scratch);
+
+    /* Both at once, which shares their loads. */
+    void (*sparse_outer_dot)(real *sum, struct map *what, const struct sparse *s,
+                             const struct map *dense, const real *weight, int kernel, int images,
+                             void *scratch);
+
+    /* sum(channels padded to lanes) += sum over images and windows of s: the gradient of a bias. */
+    void (*sparse_sum)(real *sum, const struct sparse *s, int images);
+
     /* y(n, out) = bias + x(n, in) w; weight (in, out padded to lanes) row-major, y (n, padded). */
     void (*linear)(real *y, const real *x, const real *weight, const real *bias, int in, int out,
                    int n, bool relu);
@@ -133,6 +191,7 @@ bool kernels_get(struct kernels *table, enum cpu_isa isa);
 void kernels_reference(struct kernels *table);
 void soft_pool_install_reference(struct kernels *table);
 void norm_install_reference(struct kernels *table);
+void kernels_reference_sparse(struct kernels *table);
 void kernels_plain(struct kernels *table);
 void kernels_avx2(struct kernels *table);
 void kernels_avx512(struct kernels *table);

@@ -79,6 +79,25 @@ INLINE v16 v_splat(float x) {
     return r;
 }
 
+/* One register. */
+INLINE vx x_load(const float *p) {
+    vx r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+
+INLINE void x_store(float *p, vx x) { memcpy(p, &x, sizeof x); }
+
+INLINE vx x_splat(float x) { return x - (vx){0}; }
+
+/* Keeps the compiler from reading x from memory again at each use. */
+INLINE vx x_held(vx x) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
 INLINE v16 v_zero(void) {
     v16 r;
 #define S(part, k) r.part = (vx){0};
@@ -142,6 +161,37 @@ INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
     }
     EACH(S)
 #undef S
+}
+
+/* Sums of neighbours: of x's in the lower half, of y's in the upper. */
+INLINE vx x_pairs(vx x, vx y) {
+#if VEC == 16
+    return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+           __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif VEC == 8
+    return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14) +
+           __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+    return __builtin_shufflevector(x, y, 0, 2, 4, 6) + __builtin_shufflevector(x, y, 1, 3, 5, 7);
+#endif
+}
+
+/* Lane i = sum of the lanes of register i of VEC in memory. */
+INLINE vx x_sums(const float *p) {
+    vx t[VEC / 2];
+    UNROLL
+    for (int i = 0; i < VEC / 2; i++)
+        t[i] = x_pairs(x_load(p + 2 * i * VEC), x_load(p + (2 * i + 1) * VEC));
+    UNROLL
+    for (int i = 0; i < VEC / 4; i++) t[i] = x_pairs(t[2 * i], t[2 * i + 1]);
+#if VEC >= 8
+    UNROLL
+    for (int i = 0; i < VEC / 8; i++) t[i] = x_pairs(t[2 * i], t[2 * i + 1]);
+#endif
+#if VEC >= 16
+    t[0] = x_pairs(t[0], t[1]);
+#endif
+    return t[0];
 }
 
 INLINE i16 i_zero(void) {

@@ -239,25 +239,28 @@ fail:
 
 /* The same with its rows named. */
 static swwae_status draw_named(const struct where *where) {
-    static const char body[] = "stats 'where.png' binary filetype=png using 1 nooutput\n"
-                               "W = STATS_size_x; H = STATS_size_y\n"
-                               "unset key; unset border; unset xtics\n"
-                               "set title 'Test images rebuilt with and without the where'\n"
-                               "set ytics scale 0 ('original' H*17/18.";
     char text[2048];
+    size_t index[COLUMNS];
     int channels, height, width;
+    const int rows = 1 + POOLS * UNPOOLS, columns = choose_images(index, where->test);
     swwae_dataset_image_size(where->test, &channels, &height, &width);
-    size_t used = (size_t)snprintf(text, sizeof text, "%s", body);
-    for (int p = 0; p < POOLS; p++)
-        for (int u = 0; u < UNPOOLS; u++)
-            used += (size_t)snprintf(text + used, sizeof text - used, ", 'X = %d, %s' H*%d/18.",
-                                     pools[p], unpool_names[u], 17 - 2 * (1 + p * UNPOOLS + u));
+    /* the picture's pixels, with the lines between its cells */
+    const int across = columns * (width * ZOOM + 2) - 2, down = rows * (height * ZOOM + 2) - 2;
+    size_t used = (size_t)snprintf(text, sizeof text,
+                                   "unset key; unset border; unset xtics; unset colorbox\n"
+                                   "set lmargin 22; set rmargin 2; set bmargin 1; set tmargin 3\n"
+                                   "set title 'Test images rebuilt with and without the where'\n"
+                                   "set ytics scale 0 ('original' %.1f",
+                                   down * (1 - 0.5 / rows));
+    for (int r = 1; r < rows; r++)
+        used += (size_t)snprintf(text + used, sizeof text - used, ", 'X = %d, %s' %.1f",
+                                 pools[(r - 1) / UNPOOLS], unpool_names[(r - 1) % UNPOOLS],
+                                 down * (1 - (r + 0.5) / rows));
     snprintf(text + used, sizeof text - used,
-             ")\nset size ratio -1\nset xrange [0:W]; set yrange [0:H]\n"
-             "plot 'where.png' binary filetype=png with rgbimage\n");
-    const double rows = 1 + POOLS * UNPOOLS, wide = 720;
-    return plot_draw(where->study, "where-named", text, (int)wide + 180,
-                     (int)(wide * rows * height / (COLUMNS * width)) + 60);
+             ")\nset size ratio -1\nset xrange [0:%d]; set yrange [0:%d]\n"
+             "plot 'where.png' binary filetype=png with rgbimage\n",
+             across, down);
+    return plot_draw(where->study, "where-named", text, across + 200, down + 60);
 }
 
 static swwae_status draw_plots(const struct where *where) {
@@ -341,7 +344,7 @@ static swwae_status write_page(const struct where *where, bool pictures) {
             swwae_options_get(o, "arch"));
     page_name(page.to, study->data);
     fprintf(page.to,
-            "%s.\n- Trained on %s %s, labels: %s, batches of %s, %s, learning rate %s (%s).\n"
+            "%s.\n- Trained for %s %s, labels: %s, batches of %s, %s, learning rate %s (%s).\n"
             "- %d seed%s (%llu to %llu); both decoders of a seed see the same batches and begin "
             "with the same weights.\n- Measured on %zu test images with the model that was best on "
             "the validation images: mean squared error per pixel (values 0 to 1), and the same as "

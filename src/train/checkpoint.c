@@ -14,12 +14,13 @@
 /* The state as JSON. Reals have 17 digits, so they read back as the same bits. */
 static char *state_json(const struct progress_state *state) {
     const struct sums *s = &state->sums;
-    json_t *root = json_pack(
-        "{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}}", "row_step",
-        (json_int_t)state->row_step, "best", state->best, "best_score", state->best_score,
-        "best_step", (json_int_t)state->best_step, "sums", "steps", (json_int_t)s->steps,
-        "nll_steps", (json_int_t)s->nll_steps, "labelled", (json_int_t)s->labelled, "wrong",
-        (json_int_t)s->wrong, "loss", s->loss, "nll", s->nll, "rec", s->rec, "m", s->m);
+    json_t *root =
+        json_pack("{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}}",
+                  "row_step", (json_int_t)state->row_step, "best", state->best, "best_score",
+                  state->best_score, "best_step", (json_int_t)state->best_step, "sums", "steps",
+                  (json_int_t)s->steps, "nll_steps", (json_int_t)s->nll_steps, "labelled",
+                  (json_int_t)s->labelled, "wrong", (json_int_t)s->wrong, "loss", s->loss, "nll",
+                  s->nll, "rec", s->rec, "m", s->m, "l1", s->l1);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -31,13 +32,14 @@ static bool read_state(struct progress_state *state, const char *text) {
     int best;
     struct progress_state read = {.step = state->step};
     struct sums *s = &read.sums;
+    /* l1 is optional: files older than the term lack it */
     bool good =
         root &&
-        !json_unpack(root, "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F}}",
+        !json_unpack(root, "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F, s?F}}",
                      "row_step", &row, "best", &best, "best_score", &read.best_score, "best_step",
                      &best_step, "sums", "steps", &steps, "nll_steps", &nll_steps, "labelled",
                      &labelled, "wrong", &wrong, "loss", &s->loss, "nll", &s->nll, "rec", &s->rec,
-                     "m", &s->m);
+                     "m", &s->m, "l1", &s->l1);
     good = good && row >= 0 && best_step >= 0 && steps >= 0 && nll_steps >= 0 && labelled >= 0 &&
            wrong >= 0 && (uint64_t)row <= state->step && (uint64_t)best_step <= state->step;
     if (good) {
@@ -101,12 +103,20 @@ static swwae_status take_flat(float *values, const struct safetensors *file, con
     return SWWAE_OK;
 }
 
+static bool same_variant(const struct network *a, const struct network *b) {
+    const struct variant *x = &a->variant, *y = &b->variant;
+    for (int s = 0; s < a->stages; s++)
+        if (x->beta[s] != y->beta[s]) return false;
+    return x->unpooling == y->unpooling && x->output == y->output &&
+           x->classes_top == y->classes_top && x->tied == y->tied && x->norm == y->norm;
+}
+
 static bool same_network(const struct network *a, const struct network *b) {
     char x[NOTATION_TEXT], y[NOTATION_TEXT];
     notation_print(x, &a->notation);
     notation_print(y, &b->notation);
     return !strcmp(x, y) && a->channels == b->channels && a->height == b->height &&
-           a->width == b->width;
+           a->width == b->width && same_variant(a, b);
 }
 
 swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimizer,
@@ -121,8 +131,8 @@ swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimi
     CHECK(!strcmp(format, CHECKPOINT_FORMAT), SWWAE_E_FORMAT,
           "%.400s: is a model, expected a checkpoint", path);
     CHECK(same_network(&saved->network, &model->network), SWWAE_E_FORMAT,
-          "%.400s: was written for another architecture or image size than the run's config.json "
-          "and data say",
+          "%.400s: was written for another architecture, variant or image size than the run's "
+          "config.json and data say",
           path);
     TRY(take_flat(optimizer->m, &file, path, "optimizer.m", optimizer->size, false));
     TRY(take_flat(optimizer->v, &file, path, "optimizer.v", optimizer->size, true));

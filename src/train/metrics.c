@@ -11,7 +11,8 @@
 #include "io/file.h"
 #include "train/number.h"
 
-#define HEADER "epoch,step,lr,loss,nll,rec,m,train_error,validation_error,validation_rec,seconds\n"
+#define HEADER \
+    "epoch,step,lr,loss,nll,rec,m,l1,train_error,validation_error,validation_rec,seconds\n"
 #define TABLE_LIMIT (1u << 30) /* bytes */
 
 void sums_add(struct sums *sums, const struct losses *losses) {
@@ -24,6 +25,7 @@ void sums_add(struct sums *sums, const struct losses *losses) {
     if (!isnan(losses->rec)) sums->rec += losses->rec;
     for (int s = 0; s < NOTATION_STAGES; s++)
         if (!isnan(losses->m[s])) sums->m += losses->m[s];
+    if (!isnan(losses->l1)) sums->l1 += losses->l1;
     sums->labelled += losses->labelled;
     sums->wrong += losses->wrong;
 }
@@ -37,6 +39,7 @@ struct means sums_means(const struct sums *sums, const struct objective *objecti
         .nll = sums->nll_steps ? sums->nll / (double)sums->nll_steps : NAN,
         .rec = any && objective->rec > 0 ? sums->rec / steps : NAN,
         .m = any && inner ? sums->m / steps : NAN,
+        .l1 = any && objective->l1 > 0 ? sums->l1 / steps : NAN,
         .error = sums->labelled ? 100 * (double)sums->wrong / (double)sums->labelled : NAN};
 }
 
@@ -108,10 +111,10 @@ fail:
 }
 
 swwae_status metrics_add(struct metrics *metrics, const struct row *row) {
-    char line[12 * NUMBER_TEXT] = "", number[NUMBER_TEXT];
-    const double after[] = {
-        row->lr,      row->train.loss,  row->train.nll,        row->train.rec,
-        row->train.m, row->train.error, row->validation_error, row->validation_rec};
+    char line[13 * NUMBER_TEXT] = "", number[NUMBER_TEXT];
+    const double after[] = {row->lr,          row->train.loss,       row->train.nll,
+                            row->train.rec,   row->train.m,          row->train.l1,
+                            row->train.error, row->validation_error, row->validation_rec};
     number_print_short(number, row->epoch);
     int used = snprintf(line, sizeof line, "%s,%" PRIu64, number, row->step);
     for (size_t i = 0; i < sizeof after / sizeof *after; i++) {

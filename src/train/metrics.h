@@ -8,7 +8,7 @@
 struct sums {
     uint64_t steps, nll_steps; /* steps with a labelled image */
     uint64_t labelled, wrong;
-    double loss, nll, rec, m; /* m: all boundaries together */
+    double loss, nll, rec, m, l1; /* m: all boundaries together */
 };
 
 /* Adds a batch whose terms are finite where they were computed. */
@@ -16,7 +16,7 @@ void sums_add(struct sums *sums, const struct losses *losses);
 
 /* Means; NaN for what was not computed. error in percent. */
 struct means {
-    double loss, nll, rec, m, error;
+    double loss, nll, rec, m, l1, error;
 };
 struct means sums_means(const struct sums *sums, const struct objective *objective);
 

@@ -9,6 +9,11 @@
 
 #include "base/cpu.h"
 #include "base/parallel.h"
+#include "train/options.h"
+
+const char *const decoder_top_names[2] = {"features", "classes"};
+const char *const tied_names[2] = {"no", "yes"};
+const char *const norm_names[2] = {"none", "batch"};
 
 swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
                           int width, const struct variant *variant) {
@@ -30,6 +35,12 @@ swwae_status model_create(struct swwae_model **model, const char *arch, int chan
 fail:
     model_free(made);
     return status;
+}
+
+void model_print_beta(char text[MODEL_BETA_TEXT], const struct network *network) {
+    bool soft = false;
+    for (int s = 0; s < network->stages; s++) soft = soft || network->variant.beta[s] > 0;
+    number_print_list(text, network->variant.beta, soft ? network->stages : 1, BETA_HARD);
 }
 
 void model_free(struct swwae_model *model) {
@@ -54,22 +65,38 @@ swwae_status model_engine(struct swwae_model *model) {
     return engine_create(&model->engine, &model->network, &options);
 }
 
-/* Whether an option of the training is a number above 0. */
-static bool option_positive(const struct swwae_model *model, const char *name) {
-    if (!model->options) return true;
-    json_t *options = json_loads(model->options, 0, NULL);
+/* Whether an option of the training that is a number, or a list of them, is above 0 throughout. */
+static bool option_positive(const json_t *options, const char *name) {
     const json_t *value = json_object_get(options, name);
-    const bool positive = !value || json_number_value(value) > 0;
-    json_decref(options);
-    return positive;
+    const char *text = json_string_value(value);
+    double list[NOTATION_STAGES];
+    int count = 0;
+    if (!value) return true;
+    if (!text) return json_number_value(value) > 0;
+    if (!number_parse_list(list, &count, NOTATION_STAGES, text, NULL)) return false;
+    for (int i = 0; i < count; i++)
+        if (!(list[i] > 0)) return false;
+    return true;
 }
 
 bool model_classifier_trained(const struct swwae_model *model) {
-    return option_positive(model, "lambda-nll");
+    if (!model->options) return true;
+    json_t *options = json_loads(model->options, 0, NULL);
+    const bool trained = option_positive(options, "lambda-nll");
+    json_decref(options);
+    return trained;
 }
 
 bool model_decoder_trained(const struct swwae_model *model) {
-    return option_positive(model, "lambda-rec");
+    if (!model->options) return true;
+    json_t *options = json_loads(model->options, 0, NULL);
+    const char *layers = json_string_value(json_object_get(options, "rec-layers"));
+    bool trained = option_positive(options, "lambda-rec");
+    if (layers && !strcmp(layers, layers_names[LAYERS_LAYERWISE]) &&
+        objective_boundaries(&model->network))
+        trained = trained && option_positive(options, "lambda-m");
+    json_decref(options);
+    return trained;
 }
 
 size_t model_pixels(const struct swwae_model *model) {
@@ -166,22 +193,58 @@ fail:
     return status;
 }
 
+/* For calls that look at the decoder. */
+static swwae_status check_decoder(const struct swwae_model *model) {
+    if (model_decoder_trained(model)) return SWWAE_OK;
+    return status_set(
+        SWWAE_E_ARGUMENT,
+        "the model's decoder was not trained (lambda-rec 0, or lambda-m 0 layerwise), "
+        "so it cannot reconstruct; it classifies images");
+}
+
+/* What every chunk of images needs besides itself stands in forward. */
+static swwae_status reconstruct(struct swwae_model *model, struct forward forward,
+                                const float *images, size_t n, float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    const size_t pixels = model_pixels(model);
+    for (size_t i = 0; i < n; i += MODEL_CHUNK) {
+        forward.reconstruction = reconstructions + i * pixels;
+        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
+                           (int)smaller(n - i, MODEL_CHUNK)));
+    }
+fail:
+    return status;
+}
+
 swwae_status model_reconstruct(struct swwae_model *model, const float *images, size_t n,
                                swwae_where where, float *reconstructions) {
     swwae_status status = SWWAE_OK;
-    size_t pixels = model_pixels(model);
-    CHECK(model_decoder_trained(model), SWWAE_E_ARGUMENT,
-          "the model's decoder was not trained (lambda-rec 0), so it cannot reconstruct; it "
-          "classifies images");
+    TRY(check_decoder(model));
     TRY(model_check_images(model, images, n));
     TRY(model_engine(model));
     if (where == SWWAE_WHERE_OTHER && n > MODEL_CHUNK)
         return reconstruct_other(model, images, n, reconstructions);
-    for (size_t i = 0; i < n; i += MODEL_CHUNK) {
-        struct forward forward = {.where = where, .reconstruction = reconstructions + i * pixels};
-        TRY(engine_forward(model->engine, &forward, model->parameters, images + i * pixels,
-                           (int)smaller(n - i, MODEL_CHUNK)));
-    }
+    TRY(reconstruct(model, (struct forward){.where = where}, images, n, reconstructions));
+fail:
+    return status;
+}
+
+swwae_status model_reconstruct_as(struct swwae_model *model, const float *images, size_t n, int k,
+                                  float *reconstructions) {
+    swwae_status status = SWWAE_OK;
+    const int classes = model->network.classes;
+    CHECK(model->network.variant.classes_top, SWWAE_E_ARGUMENT,
+          "the model's decoder starts from the features, so it cannot rebuild images as another "
+          "class; train one with --decoder-top classes");
+    CHECK(k >= 0 && k < classes, SWWAE_E_ARGUMENT,
+          "class %d found, expected 0 to %d (the model has %d classes)", k, classes - 1, classes);
+    TRY(check_decoder(model));
+    CHECK(model_classifier_trained(model), SWWAE_E_ARGUMENT,
+          "the model was not trained on labels (lambda-nll 0), so it cannot rebuild images as "
+          "another class");
+    TRY(model_check_images(model, images, n));
+    TRY(model_engine(model));
+    TRY(reconstruct(model, (struct forward){.as_class = &k}, images, n, reconstructions));
 fail:
     return status;
 }

@@ -3,9 +3,13 @@
 #define SWWAE_TRAIN_MODEL_H
 
 #include "engine/engine.h"
+#include "train/number.h"
 
 #define MODEL_NORMALISATION "byte/255" /* the only one there is: values 0..1 */
 #define MODEL_CHUNK 500 /* images of one forward pass; weights are packed once each */
+
+/* Words for a variant's choices in options and files. */
+extern const char *const decoder_top_names[2], *const tied_names[2], *const norm_names[2];
 
 /* Behind the public, opaque swwae_model. */
 struct swwae_model {
@@ -25,6 +29,10 @@ struct swwae_model {
  * network_build, SWWAE_E_MEMORY. */
 swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
                           int width, const struct variant *variant);
+/* The sharpness of the stages as --beta takes it: "hard", or one for each stage, "hard,100". */
+#define MODEL_BETA_TEXT (NOTATION_STAGES * NUMBER_TEXT)
+void model_print_beta(char text[MODEL_BETA_TEXT], const struct network *network);
+
 /* Accepts NULL. */
 void model_free(struct swwae_model *model);
 
@@ -35,8 +43,9 @@ int model_threads(const struct swwae_model *model);
  * training does. */
 swwae_status model_engine(struct swwae_model *model);
 
-/* Whether the training reached the fc layers, and the whole decoder, as its options say; true for a
- * model without options. */
+/* Whether the training taught the fc layers the labels, and reached the whole decoder, as its
+ * options say; true for a model without options. Layerwise, the reconstruction term reaches the
+ * lowest stage only, and each term of an inner boundary the stage above it. */
 bool model_classifier_trained(const struct swwae_model *model);
 bool model_decoder_trained(const struct swwae_model *model);
 
@@ -50,11 +59,13 @@ size_t model_pixels(const struct swwae_model *model);
  * not finite. The maximum is taken off first, so that exp never overflows. */
 bool model_softmax(float *probabilities, const float *logits, int classes);
 
-/* As the public swwae_model_predict and swwae_model_reconstruct. */
+/* As the public swwae_model_predict, swwae_model_reconstruct and swwae_model_reconstruct_as. */
 swwae_status model_predict(struct swwae_model *model, const float *images, size_t n,
                            float *probabilities);
 swwae_status model_reconstruct(struct swwae_model *model, const float *images, size_t n,
                                swwae_where where, float *reconstructions);
+swwae_status model_reconstruct_as(struct swwae_model *model, const float *images, size_t n, int k,
+                                  float *reconstructions);
 
 /* As the public swwae_model_describe: see describe.c. */
 swwae_status model_describe(const struct swwae_model *model, char **json);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "train/number.h"
+#include "train/options.h"
 
 #define METADATA_LIMIT 32
 
@@ -36,7 +37,8 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     swwae_status status = SWWAE_OK;
     const struct network *network = &model->network;
     size_t count = network->view_count, pairs = 0;
-    char arch[NOTATION_TEXT], number[5][NUMBER_TEXT];
+    const struct variant *variant = &network->variant;
+    char arch[NOTATION_TEXT], number[5][NUMBER_TEXT], beta[MODEL_BETA_TEXT];
     const char *metadata[METADATA_LIMIT][2];
     char *names = class_names_json(model);
     struct safetensor *tensors = calloc(count + 2, sizeof *tensors);
@@ -44,6 +46,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
           "%.400s: no memory to write it, or a class name that is not UTF-8", path);
     for (size_t i = 0; i < count; i++) tensors[i] = tensor_of(&network->view[i], model->parameters);
     notation_print(arch, &network->notation);
+    model_print_beta(beta, network);
     snprintf(number[0], NUMBER_TEXT, "%d", network->channels);
     snprintf(number[1], NUMBER_TEXT, "%d", network->height);
     snprintf(number[2], NUMBER_TEXT, "%d", network->width);
@@ -58,9 +61,13 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     PAIR("width", number[2]);
     PAIR("pad", number[3]);
     PAIR("normalisation", MODEL_NORMALISATION);
-    PAIR("output", output_names[model->network.variant.output]);
+    PAIR("output", output_names[variant->output]);
     PAIR("reduction", reduction_names[model->reduction]);
-    PAIR("unpool", unpooling_names[model->network.variant.unpooling]);
+    PAIR("beta", beta);
+    PAIR("unpool", unpooling_names[variant->unpooling]);
+    PAIR("decoder_top", decoder_top_names[variant->classes_top]);
+    PAIR("tied", tied_names[variant->tied]);
+    PAIR("norm", norm_names[variant->norm]);
     PAIR("class_names", names);
     PAIR("data", model->data);
     PAIR("step", number[4]);
@@ -114,6 +121,52 @@ static swwae_status need_word(int *index, const struct safetensors *file, const 
     return status_set(SWWAE_E_FORMAT, "%.400s: metadata \"%s\" is \"%.40s\", expected \"%s\"%s",
                       path, key, text, words[0],
                       count > 1 ? " or another word this version knows" : "");
+}
+
+/* The same for what files older than the option lack: *index is then 0. */
+static swwae_status take_word(int *index, const struct safetensors *file, const char *path,
+                              const char *key, const char *const *words, int count) {
+    *index = 0;
+    if (!safetensors_metadata(file, key)) return SWWAE_OK;
+    return need_word(index, file, path, key, words, count);
+}
+
+/* "hard", or a sharpness for each of the architecture's stages; nothing in older files. */
+static swwae_status take_beta(double *beta, const struct safetensors *file, const char *path,
+                              const char *arch) {
+    const char *text = safetensors_metadata(file, "beta");
+    struct notation notation;
+    int count = 0;
+    if (!text || !strcmp(text, BETA_HARD)) return SWWAE_OK;
+    bool good = notation_parse(&notation, arch) != SWWAE_OK || /* told by network_build */
+                (number_parse_list(beta, &count, NOTATION_STAGES, text, BETA_HARD) &&
+                 count == notation.stages);
+    for (int s = 0; s < count; s++) good = good && beta[s] >= 0 && beta[s] <= BETA_MOST;
+    if (good) return SWWAE_OK;
+    return status_set(SWWAE_E_FORMAT,
+                      "%.400s: metadata \"beta\" is \"%.40s\", expected \"" BETA_HARD
+                      "\", or that or a number above 0 and at most %g for each of the "
+                      "architecture's stages",
+                      path, text, BETA_MOST);
+}
+
+static swwae_status take_variant(struct variant *variant, const struct safetensors *file,
+                                 const char *path, const char *arch) {
+    swwae_status status = SWWAE_OK;
+    int output, unpooling, top, tied, norm;
+    TRY(need_word(&output, file, path, "output", output_names, 2));
+    TRY(take_word(&unpooling, file, path, "unpool", unpooling_names, 4));
+    TRY(take_word(&top, file, path, "decoder_top", decoder_top_names, 2));
+    TRY(take_word(&tied, file, path, "tied", tied_names, 2));
+    TRY(take_word(&norm, file, path, "norm", norm_names, 2));
+    TRY(take_beta(variant->beta, file, path, arch));
+    variant->output = (enum output)output;
+    variant->unpooling = (enum unpooling)unpooling;
+    variant->classes_top = top;
+    variant->tied = tied;
+    variant->norm = norm;
+fail:
+    return status;
 }
 
 static swwae_status check_format(const struct safetensors *file, const char *path) {
@@ -217,11 +270,19 @@ static swwae_status take_values(struct swwae_model *model, const struct safetens
     for (size_t i = 0; i < model->network.view_count; i++) {
         const struct view *view = &model->network.view[i];
         const float *data = safetensors_find(file, view->name)->data;
+        const char *last = strrchr(view->name, '.');
+        const bool variance = last && !strcmp(last, ".variance");
         for (size_t k = 0; k < view->size; k++) {
             if (!isfinite(data[k]))
                 return status_set(SWWAE_E_FORMAT,
                                   "%.400s: value %zu of tensor %s is not a finite number", path, k,
                                   view->name);
+            if (variance && data[k] < 0)
+                return status_set(
+                    SWWAE_E_FORMAT,
+                    "%.400s: value %zu of tensor %s is %g, expected a variance, which "
+                    "is not negative",
+                    path, k, view->name, (double)data[k]);
             model->parameters[view->offset + k] = data[k];
         }
     }
@@ -236,7 +297,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     struct swwae_model *made = NULL;
     const char *arch, *data, *normalisation = MODEL_NORMALISATION;
     int64_t channels = 0, height = 0, width = 0, pad = 0, step = 0;
-    int output = 0, reduction = 0, unpooling = 0, scaling = 0;
+    int reduction = 0, scaling = 0;
     TRY(check_format(file, path));
     TRY(need(&arch, file, path, "architecture"));
     TRY(need_whole(&channels, file, path, "channels", 1, 1024));
@@ -244,14 +305,10 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(need_whole(&width, file, path, "width", 1, 4096));
     TRY(need_whole(&pad, file, path, "pad", 0, 4096));
     TRY(need_whole(&step, file, path, "step", 0, INT64_MAX));
-    TRY(need_word(&output, file, path, "output", output_names, 2));
     TRY(need_word(&reduction, file, path, "reduction", reduction_names, 3));
-    if (safetensors_metadata(file, "unpool")) /* files older than the option lack it */
-        TRY(need_word(&unpooling, file, path, "unpool", unpooling_names, 4));
     TRY(need_word(&scaling, file, path, "normalisation", &normalisation, 1));
     TRY(need(&data, file, path, "data"));
-    variant.output = (enum output)output;
-    variant.unpooling = (enum unpooling)unpooling;
+    TRY(take_variant(&variant, file, path, arch));
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */
     status = network_build(&network, arch, (int)channels, (int)height, (int)width, &variant);
     if (status != SWWAE_OK) {

@@ -55,6 +55,24 @@ bool number_parse_whole(int64_t *value, const char *text, bool sign) {
     return true;
 }
 
+bool number_parse_list(double *values, int *count, int most, const char *text, const char *word) {
+    for (int n = 0; n < most; text++) {
+        char part[NUMBER_TEXT * 2];
+        const size_t length = strcspn(text, ",");
+        if (length >= sizeof part) return false;
+        memcpy(part, text, length);
+        part[length] = 0;
+        if (word && !strcmp(part, word))
+            values[n] = 0;
+        else if (!number_parse(&values[n], part) || (word && values[n] == 0))
+            return false;
+        *count = ++n;
+        text += length;
+        if (!*text) return true;
+    }
+    return false;
+}
+
 /* The first precision from `from` to `to` that reads back as value, else `to`. */
 static void print(char *text, double value, int from, int to) {
     char number[NUMBER_TEXT] = "";
@@ -70,3 +88,12 @@ static void print(char *text, double value, int from, int to) {
 void number_print(char text[NUMBER_TEXT], double value) { print(text, value, 6, 17); }
 
 void number_print_short(char text[NUMBER_TEXT], double value) { print(text, value, 7, 7); }
+
+void number_print_list(char *text, const double *values, int count, const char *word) {
+    for (int i = 0; i < count; i++) {
+        char number[NUMBER_TEXT];
+        number_print(number, values[i]);
+        text += snprintf(text, NUMBER_TEXT, "%s%s", i ? "," : "",
+                         word && values[i] == 0 ? word : number);
+    }
+}

@@ -1,7 +1,7 @@
 /* optimizer.c - Adam and SGD; see optimizer.h.
  *
  * The flat array is cut into chunks that lie inside one tensor, so that a loop knows whether its
- * values decay and has no branch inside. */
+ * values decay, or follow the batches, and has no branch inside. */
 #include "train/optimizer.h"
 
 #include <limits.h>
@@ -18,7 +18,7 @@
 
 struct optimizer_chunk {
     size_t begin, count;
-    bool decays;
+    enum role role;
 };
 
 /* What one step is made of, for the jobs. */
@@ -52,7 +52,7 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
             made.chunk[made.chunks++] =
                 (struct optimizer_chunk){.begin = view->offset + at,
                                          .count = left < CHUNK ? left : CHUNK,
-                                         .decays = view->role == ROLE_WEIGHT};
+                                         .role = view->role};
         }
     }
     *optimizer = made;
@@ -99,14 +99,21 @@ static void sgd(float *restrict p, float *restrict m, const float *restrict g, s
     }
 }
 
+/* Running statistics; g holds those of the batch. */
+static void follow(float *restrict p, const float *restrict g, size_t count) {
+    for (size_t i = 0; i < count; i++) p[i] += (float)NORM_MOMENTUM * (g[i] - p[i]);
+}
+
 static void job(void *context, int j, int worker) {
     (void)worker;
     const struct step *step = context;
     const struct optimizer *o = step->optimizer;
     const struct optimizer_chunk *chunk = &o->chunk[j];
     size_t at = chunk->begin;
-    double decay = chunk->decays ? o->weight_decay : 0;
-    if (o->kind == OPTIMIZER_ADAM)
+    double decay = chunk->role == ROLE_WEIGHT ? o->weight_decay : 0;
+    if (chunk->role == ROLE_RUNNING)
+        follow(step->parameters + at, step->gradient + at, chunk->count);
+    else if (o->kind == OPTIMIZER_ADAM)
         adam(step->parameters + at, o->m + at, o->v + at, step->gradient + at, chunk->count,
              (float)(1 - step->lr * decay), (float)(step->lr / step->correction1),
              (float)sqrt(step->correction2));

@@ -17,7 +17,7 @@ enum kind {
     ARCH,   /* char[NOTATION_TEXT] that notation_parse accepts */
     CHOICE, /* an enum: the argument's words in order */
     REAL,   /* double */
-    REALS,  /* double[NOTATION_STAGES] followed by an int, their count */
+    REALS,  /* struct reals; its word stands for 0 */
     WHOLE,  /* int */
     COUNT,  /* long; the argument's words stand for -1, 0 (see words) */
     SEED    /* uint64_t */
@@ -31,7 +31,8 @@ struct option {
     size_t offset;
     double low, high; /* high 0: no upper bound */
     enum bound bound;
-    const char *words; /* COUNT: what stands for -1 and for 0, "all|none" or "auto" */
+    const char *words; /* COUNT: what stands for -1 and for 0, "all|none" or "auto"; REALS: for 0 */
+    const char *place; /* REALS: what there may be a number for each of */
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -69,17 +70,64 @@ static const struct option table[] = {
     {{"lambda-m", "X[,X...]", "1",
       "weight of the intermediate terms: one for all, or one per inner boundary"},
      .kind = REALS,
-     .offset = AT(lambda_m)},
+     .offset = AT(lambda_m),
+     .place = "inner boundary"},
+    {{"rec-layers", "all|input|layerwise", "all",
+      "what is rebuilt; input: only the image; layerwise: each stage from the encoder's own what"},
+     .kind = CHOICE,
+     .offset = AT(layers)},
+    {{"lambda-l1", "X", "0", "weight of the sparsity term: the size of every what"},
+     .kind = REAL,
+     .offset = AT(lambda_l1)},
     {{"reduction", "mean|sum|norm", "mean", "how a reconstruction error becomes one number"},
      .kind = CHOICE,
      .offset = AT(reduction)},
-    {{"unpool", "switches|upsample|fixed", "switches",
-      "where the decoder puts values: at the switches, in every cell, in the first"},
+    {{"beta", BETA_HARD "|X[,X...]", BETA_HARD,
+      "sharpness of soft pooling (paper section 3.1), one for all stages or one per stage; hard: "
+      "max "
+      "pooling"},
+     .kind = REALS,
+     .offset = AT(beta),
+     .high = BETA_MOST,
+     .bound = ABOVE,
+     .words = BETA_HARD,
+     .place = "stage"},
+    {{"unpool", "switches|upsample|fixed|average", "switches",
+      "where the decoder puts values: at the where, in every cell, in the first, spread evenly"},
      .kind = CHOICE,
      .offset = AT(unpooling)},
+    {{"decoder-top", "features|classes", "features",
+      "where the decoder starts: from the top what, or from the classes, which are the label where "
+      "there is one and the classifier's answer elsewhere"},
+     .kind = CHOICE,
+     .offset = AT(classes_top)},
+    {{"tied", "no|yes", "no", "decoder weights are the encoder's, transposed"},
+     .kind = CHOICE,
+     .offset = AT(tied)},
+    {{"norm", "none|batch", "none", "batch normalisation after every convolution"},
+     .kind = CHOICE,
+     .offset = AT(norm)},
     {{"output", "linear|sigmoid", "linear", "last step of the decoder"},
      .kind = CHOICE,
      .offset = AT(output)},
+    {{"dropout", "X", "0", "share of each fully connected layer's inputs that a step leaves out"},
+     .kind = REAL,
+     .offset = AT(dropout),
+     .high = 1,
+     .bound = BELOW},
+    {{"dropout-conv", "X", "0", "the same for the convolutions of the encoder but the first"},
+     .kind = REAL,
+     .offset = AT(dropout_conv),
+     .high = 1,
+     .bound = BELOW},
+    {{"noise", "X", "0",
+      "standard deviation of normal noise on the encoder's image, whose pixels are 0 to 1"},
+     .kind = REAL,
+     .offset = AT(noise)},
+    {{"where-noise", "X", "0", "share of the where that the decoder gets moved to a random cell"},
+     .kind = REAL,
+     .offset = AT(where_noise),
+     .high = 1},
     {{"epochs", "X", "10",
       "passes over the unlabelled images; over the labelled ones where only they are used"},
      .kind = REAL,
@@ -112,7 +160,7 @@ static const struct option table[] = {
      .offset = AT(momentum),
      .high = 1,
      .bound = BELOW},
-    {{"weight-decay", "X", "0", "weight decay (not of biases); decoupled in adam"},
+    {{"weight-decay", "X", "0", "weight decay, of weights only; decoupled in adam"},
      .kind = REAL,
      .offset = AT(weight_decay)},
     {{"schedule", "constant|step|cosine", "cosine", "how the learning rate falls"},
@@ -139,6 +187,7 @@ static const struct option table[] = {
 
 #define OPTIONS (sizeof table / sizeof *table)
 _Static_assert(sizeof table / sizeof *table <= OPTIONS_LIMIT, "OPTIONS_LIMIT is too small");
+_Static_assert(OPTIONS_LIMIT <= 64, "swwae_options.given has 64 bits");
 
 const swwae_option_info *swwae_option_info_at(size_t i) {
     return i < OPTIONS ? &table[i].info : NULL;
@@ -193,8 +242,8 @@ static swwae_status unknown(const char *name) {
 
 /* ---- Values ----------------------------------------------------------------------------- */
 
-/* "a number of at least 0", "a whole number from 1 to 65536". */
-static void expectation(char *text, size_t size, const struct option *option) {
+/* "a number of at least 0", "a whole number from 1 to 65536"; of the kind REALS for one number. */
+static void expect_one(char *text, size_t size, const struct option *option) {
     bool whole = option->kind != REAL && option->kind != REALS;
     char low[NUMBER_TEXT], high[NUMBER_TEXT], words[32] = "";
     if (option->kind == SEED) { /* more digits than a double holds */
@@ -223,6 +272,17 @@ static void expectation(char *text, size_t size, const struct option *option) {
         snprintf(text, size, "%s%s of at least %s", words, noun, low);
 }
 
+static void expectation(char *text, size_t size, const struct option *option) {
+    char one[128];
+    expect_one(one, sizeof one, option);
+    if (option->kind == REALS)
+        snprintf(text, size, "%s%s%s, or one for each %s with commas between them",
+                 option->words ? option->words : "", option->words ? " or " : "", one,
+                 option->place);
+    else
+        snprintf(text, size, "%s", one);
+}
+
 static swwae_status refuse(const struct option *option, const char *value, const char *expected) {
     return status_set(SWWAE_E_ARGUMENT, "option --%s: \"%.200s\" found, expected %s",
                       option->info.name, value, expected);
@@ -242,22 +302,15 @@ static bool read_real(double *value, const struct option *option, const char *te
     return true;
 }
 
-/* "1" or "1,0.5,0": at most NOTATION_STAGES numbers. */
-static bool read_reals(double *values, int *count, const struct option *option, const char *text) {
-    double read[NOTATION_STAGES];
-    int n = 0;
-    for (const char *at = text;; at++) {
-        char part[NUMBER_TEXT * 2];
-        size_t length = strcspn(at, ",");
-        if (n == NOTATION_STAGES || length >= sizeof part) return false;
-        memcpy(part, at, length);
-        part[length] = 0;
-        if (!read_real(&read[n++], option, part)) return false;
-        at += length;
-        if (!*at) break;
+static bool read_reals(struct reals *reals, const struct option *option, const char *text) {
+    struct reals read = {.count = 0};
+    if (!number_parse_list(read.value, &read.count, NOTATION_STAGES, text, option->words))
+        return false;
+    for (int i = 0; i < read.count; i++) {
+        bool word = option->words && read.value[i] == 0;
+        if (!word && !in_range(option, read.value[i])) return false;
     }
-    memcpy(values, read, sizeof *values * (size_t)n);
-    *count = n;
+    *reals = read;
     return true;
 }
 
@@ -305,7 +358,7 @@ fail:
 /* Reads value into settings. */
 static swwae_status assign(struct settings *settings, const struct option *option,
                            const char *value) {
-    char *to = (char *)settings + option->offset, expected[128];
+    char *to = (char *)settings + option->offset, expected[256];
     double real;
     int64_t whole;
     expectation(expected, sizeof expected, option);
@@ -323,10 +376,8 @@ static swwae_status assign(struct settings *settings, const struct option *optio
         memcpy(to, &real, sizeof real);
         return SWWAE_OK;
     case REALS:
-        if (!read_reals(settings->lambda_m, &settings->lambda_m_count, option, value))
-            return refuse(option, value,
-                          "one number of at least 0, or one for each inner boundary with commas "
-                          "between them");
+        if (!read_reals((struct reals *)(void *)to, option, value))
+            return refuse(option, value, expected);
         return SWWAE_OK;
     case WHOLE:
     case COUNT:

@@ -11,6 +11,16 @@ enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
 #define LABELS_NONE 0L
 #define VALIDATION_AUTO (-1L)
 
+/* Largest sharpness of soft pooling; single precision holds it times any sensible value. */
+#define BETA_MOST 1e6
+#define BETA_HARD "hard" /* stands for 0, max pooling */
+
+/* One number for all stages or boundaries, or one for each. */
+struct reals {
+    double value[NOTATION_STAGES];
+    int count; /* as given, 1..NOTATION_STAGES */
+};
+
 /* The typed values behind the public, opaque swwae_options. */
 struct settings {
     char data[512];           /* --data NAME|DIR        fashion-mnist */
@@ -20,18 +30,27 @@ struct settings {
     long validation;          /* --validation N|auto    auto: 1/12 of the training set, <= 5000 */
     double lambda_nll;        /* --lambda-nll X         1 (0 without labels or fc layers) */
     double lambda_rec;        /* --lambda-rec X         1 */
-    double lambda_m[NOTATION_STAGES]; /* --lambda-m X[,X...]  1; one for all boundaries or each */
-    int lambda_m_count;               /* values of lambda_m given: 1..NOTATION_STAGES */
-    enum reduction reduction;         /* --reduction mean|sum|norm  mean */
-    enum unpooling unpooling;         /* --unpool switches|upsample|fixed  switches */
-    enum output output;               /* --output linear|sigmoid    linear */
-    double epochs;                    /* --epochs X             10 */
-    long steps;                       /* --steps N              0: as epochs say; else instead */
-    int batch;                        /* --batch N              64, 1..65536 */
-    double labelled_share;            /* --labelled-share X     0.25, 0..1 exclusive */
-    enum optimizer_kind optimizer;    /* --optimizer adam|sgd   adam */
-    double lr;                        /* --lr X                 0.001 */
-    double momentum;                  /* --momentum X           0.9 (sgd) */
+    struct reals lambda_m;    /* --lambda-m X[,X...]    1; of the boundaries */
+    enum layers layers;       /* --rec-layers all|input|layerwise  all */
+    double lambda_l1;         /* --lambda-l1 X          0 */
+    enum reduction reduction; /* --reduction mean|sum|norm  mean */
+    struct reals beta;        /* --beta hard|X[,X...]   hard, as 0; of the stages */
+    enum unpooling unpooling; /* --unpool switches|upsample|fixed|average  switches */
+    int classes_top;          /* --decoder-top features|classes  features */
+    int tied;                 /* --tied no|yes          no */
+    int norm;                 /* --norm none|batch      none */
+    enum output output;       /* --output linear|sigmoid    linear */
+    double dropout;           /* --dropout X            0; below 1 */
+    double dropout_conv;      /* --dropout-conv X       0; below 1 */
+    double noise;             /* --noise X              0 */
+    double where_noise;       /* --where-noise X        0..1, 0 */
+    double epochs;            /* --epochs X             10 */
+    long steps;               /* --steps N              0: as epochs say; else instead */
+    int batch;                /* --batch N              64, 1..65536 */
+    double labelled_share;    /* --labelled-share X     0.25, 0..1 exclusive */
+    enum optimizer_kind optimizer; /* --optimizer adam|sgd   adam */
+    double lr;                     /* --lr X                 0.001 */
+    double momentum;               /* --momentum X           0.9 (sgd) */
     double weight_decay; /* --weight-decay X       0; adam decouples, sgd adds to gradient */
     enum schedule_kind schedule; /* --schedule constant|step|cosine   cosine */
     double lr_step_every;        /* --lr-step-every X      epochs, 10 (step) */
@@ -41,7 +60,7 @@ struct settings {
     char out[512];               /* --out RUN              auto: runs/DATA-N, N the first free */
 };
 
-#define OPTIONS_LIMIT 32
+#define OPTIONS_LIMIT 48 /* at most 64: one bit of swwae_options.given each */
 
 struct swwae_options {
     struct settings settings;

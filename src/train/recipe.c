@@ -1,4 +1,4 @@
-/* recipe.c - settling the weights of the loss and the roles of the images; see recipe.h. */
+/* recipe.c - the model, the weights of the loss and the roles of the images; see recipe.h. */
 #include "train/recipe.h"
 
 #include <stdio.h>
@@ -26,23 +26,69 @@ static bool any_positive(const double *values, int count) {
     return false;
 }
 
+/* The value for stage or boundary i. */
+static double value_at(const struct reals *reals, int i) {
+    return reals->value[reals->count == 1 ? 0 : i];
+}
+
+/* One value for all places, or one for each. */
+static swwae_status check_count(const char *name, const struct reals *reals, const char *place,
+                                int places, int stages) {
+    char expected[64] = "1";
+    if (reals->count == 1 || reals->count == places) return SWWAE_OK;
+    if (places > 1)
+        snprintf(expected, sizeof expected, "1 for all or %d, one for each %s", places, place);
+    return status_set(SWWAE_E_ARGUMENT,
+                      "option --%s: %d values found, expected %s (the architecture has %d stage%s)",
+                      name, reals->count, expected, stages, stages == 1 ? "" : "s");
+}
+
+swwae_status recipe_variant(struct variant *variant, const swwae_options *options) {
+    swwae_status status = SWWAE_OK;
+    const struct settings *s = &options->settings;
+    struct notation notation;
+    struct variant made = {.unpooling = s->unpooling,
+                           .output = s->output,
+                           .classes_top = s->classes_top,
+                           .tied = s->tied,
+                           .norm = s->norm};
+    TRY(notation_parse(&notation, s->arch));
+    TRY(check_count("beta", &s->beta, "stage", notation.stages, notation.stages));
+    for (int k = 0; k < notation.stages; k++) made.beta[k] = value_at(&s->beta, k);
+    *variant = made;
+fail:
+    return status;
+}
+
+swwae_status recipe_model(struct swwae_model **model, const swwae_options *options, int channels,
+                          int height, int width) {
+    swwae_status status = SWWAE_OK;
+    const struct settings *s = &options->settings;
+    struct variant variant;
+    TRY(recipe_variant(&variant, options));
+    TRY(model_create(model, s->arch, channels, height, width, &variant));
+    network_initialise((*model)->parameters, &(*model)->network, s->seed);
+    (*model)->reduction = s->reduction;
+fail:
+    return status;
+}
+
 static swwae_status settle_m(swwae_options *options, const struct network *network,
                              struct reporter *reporter) {
     const struct settings *s = &options->settings;
-    int boundaries = network->stages - 1;
-    if (s->lambda_m_count != 1 && s->lambda_m_count != boundaries) {
-        char expected[64] = "1";
-        if (boundaries > 1)
-            snprintf(expected, sizeof expected, "1 for all or %d, one for each inner boundary",
-                     boundaries);
+    const int boundaries = objective_boundaries(network);
+    const bool given = options_given(options, "lambda-m");
+    swwae_status status =
+        check_count("lambda-m", &s->lambda_m, "inner boundary", boundaries, network->stages);
+    if (status != SWWAE_OK) return status;
+    if (!any_positive(s->lambda_m.value, s->lambda_m.count)) return SWWAE_OK;
+    if (s->layers == LAYERS_INPUT && given)
         return status_set(SWWAE_E_ARGUMENT,
-                          "option --lambda-m: %d values found, expected %s (the architecture has "
-                          "%d stage%s)",
-                          s->lambda_m_count, expected, network->stages,
-                          network->stages == 1 ? "" : "s");
-    }
-    if (boundaries || !any_positive(s->lambda_m, s->lambda_m_count)) return SWWAE_OK;
-    if (options_given(options, "lambda-m"))
+                          "option --lambda-m: \"%s\" found, expected 0 because --rec-layers input "
+                          "rebuilds nothing but the image",
+                          swwae_options_get(options, "lambda-m"));
+    if (boundaries && s->layers != LAYERS_INPUT) return SWWAE_OK;
+    if (given)
         report_message(reporter,
                        "--lambda-m %s has no effect: a one-pool net has no inner boundary",
                        swwae_options_get(options, "lambda-m"));
@@ -57,10 +103,17 @@ swwae_status recipe_objective(struct objective *objective, swwae_options *option
     if (!(options->settings.lambda_nll > 0) && !options_given(options, "labels"))
         TRY(swwae_options_set(options, "labels", "none"));
     const struct settings *s = &options->settings;
-    *objective =
-        (struct objective){.nll = s->lambda_nll, .rec = s->lambda_rec, .reduction = s->reduction};
-    for (int b = 0; b < network->stages - 1; b++)
-        objective->m[b] = s->lambda_m[s->lambda_m_count == 1 ? 0 : b];
+    *objective = (struct objective){.nll = s->lambda_nll,
+                                    .rec = s->lambda_rec,
+                                    .reduction = s->reduction,
+                                    .layers = s->layers,
+                                    .l1 = s->lambda_l1,
+                                    .dropout = s->dropout,
+                                    .dropout_conv = s->dropout_conv,
+                                    .noise = s->noise,
+                                    .where_noise = s->where_noise};
+    for (int b = 0; b < objective_boundaries(network); b++)
+        objective->m[b] = value_at(&s->lambda_m, b);
     TRY(objective_check(objective, network));
 fail:
     return status;

@@ -4,13 +4,25 @@
 
 #include "data/dataset.h"
 #include "data/labels.h"
+#include "train/model.h"
 #include "train/options.h"
 #include "train/report.h"
 
+/* The variant of the model that the options ask for. SWWAE_E_ARGUMENT unless --beta has one value,
+ * or one for each stage of --arch. */
+swwae_status recipe_variant(struct variant *variant, const swwae_options *options);
+
+/* The untrained model a training starts from: architecture, variant, initial weights and reduction
+ * of the options. */
+swwae_status recipe_model(struct swwae_model **model, const swwae_options *options, int channels,
+                          int height, int width);
+
 /* Settles what the options leave open, in options itself, so that config.json shows what was done:
  * lambda-nll is 0 without labels or without fully connected layers, labels are none where no term
- * looks at them, lambda-m is 0 in a net of one stage. A weight that was given and cannot work is
- * SWWAE_E_ARGUMENT; one that has no effect is told to the reporter. Fills objective. */
+ * looks at them, lambda-m is 0 in a net without inner boundary and where only the image is rebuilt.
+ * Labels are looked at by the classification term and by a decoder that starts from the classes, by
+ * both or by neither: with lambda-nll 0 no label reaches a step. A weight that was given and cannot
+ * work is SWWAE_E_ARGUMENT; one that has no effect is told to the reporter. Fills objective. */
 swwae_status recipe_objective(struct objective *objective, swwae_options *options,
                               const struct network *network, struct reporter *reporter);
 

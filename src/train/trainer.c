@@ -73,20 +73,15 @@ static void run_free(struct run *run) {
 /* ---- Preparing -------------------------------------------------------------------------- */
 
 static bool decoder_on(const struct run *run) {
-    return objective_decoder_bottom(&run->objective, &run->model->network) <
-           run->model->network.stages;
+    return objective_decoder_on(&run->objective, &run->model->network);
 }
 
 static swwae_status make_model(struct run *run) {
     swwae_status status = SWWAE_OK;
     const swwae_dataset *d = run->dataset;
-    const struct variant variant = {.output = run->settings->output,
-                                    .unpooling = run->settings->unpooling};
-    TRY(model_create(&run->model, run->settings->arch, d->channels, d->height, d->width, &variant));
+    TRY(recipe_model(&run->model, run->options, d->channels, d->height, d->width));
     struct swwae_model *model = run->model;
-    network_initialise(model->parameters, &model->network, run->settings->seed);
     model->pad = d->pad;
-    model->reduction = run->settings->reduction;
     model->threads = run->settings->threads;
     memcpy(model->data, d->name, sizeof model->data);
     if (d->classes && d->classes == model->network.classes)
@@ -259,6 +254,9 @@ static swwae_status diverged(const struct run *run, const struct losses *losses)
     } else if (o->rec > 0 && !isfinite(losses->rec)) {
         term = "reconstruction term";
         value = losses->rec;
+    } else if (o->l1 > 0 && !isfinite(losses->l1)) {
+        term = "sparsity term";
+        value = losses->l1;
     } else {
         for (int b = 0; b < NOTATION_STAGES; b++)
             if (o->m[b] > 0 && !isfinite(losses->m[b])) {

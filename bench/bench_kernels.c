@@ -1,0 +1,324 @@
+/* bench_kernels.c - the switch-sparse kernels against the dense ones they replace, pass by pass.
+ *
+ *   bench_kernels [--reps N] [--shapes N,N,...]
+ *
+ * One thread. Both sides are timed in turns inside one run, as is a loop of nothing but FMAs, and
+ * medians are shown: dense and sparse time of an image in microseconds, their ratio, the rate of
+ * the sparse kernel's own multiply-adds, and that rate as a share of the FMA loop's. The dense side
+ * is the dense kernels alone, without the unpooling they need. "zeros" is the share of ReLU zeros
+ * in the sparse map.
+ *
+ * Environment: SWWAE_ISA picks the kernels. */
+#include "base/cpu.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+#include "kernels/pack.h"
+#include "kernels/sparse.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define IMAGES 4 /* a call's, as the engine groups them */
+#define MOST_REPS 1001
+
+static const struct shape {
+    const char *name;
+    int sparse, dense, kernel, pool, side;
+} shapes[] = {
+    {"3x3 64-64 @16 pool 2", 64, 64, 3, 2, 16},   {"3x3 128-64 @8 pool 2", 128, 64, 3, 2, 8},
+    {"3x3 128-128 @16 pool 2", 128, 128, 3, 2, 16}, {"3x3 256-256 @8 pool 2", 256, 256, 3, 2, 8},
+    {"3x3 32-32 @16 pool 2", 32, 32, 3, 2, 16},   {"3x3 32-16 @28 pool 7", 32, 16, 3, 7, 28},
+    {"3x3 64-64 @15 pool 3", 64, 64, 3, 3, 15},   {"5x5 64-64 @16 pool 2", 64, 64, 5, 2, 16},
+    {"5x5 64-1 @32 pool 2", 64, 1, 5, 2, 32},
+};
+#define SHAPES (sizeof shapes / sizeof *shapes)
+
+static _Noreturn void die(const char *sentence) {
+    fprintf(stderr, "bench_kernels: %s\n", sentence);
+    exit(1);
+}
+
+static double now_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n) {
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+static struct rng rng;
+
+static float *values(size_t size) {
+    float *v = aligned_alloc(64, (size * sizeof *v + 64) / 64 * 64);
+    if (!v) die("not enough memory");
+    for (size_t i = 0; i < size; i++) v[i] = (float)(rng_uniform(&rng) * 2 - 1);
+    return v;
+}
+
+/* Random inside, zero in ring and padding lanes; `zeros` of it is 0, the rest positive if relu. */
+static struct map random_map(int channels, int side, int ring, int lanes, double zeros, bool relu) {
+    const struct map shape = map_shape(channels, side, side, ring, lanes);
+    float *memory = values(map_size(&shape, IMAGES));
+    memset(memory, 0, map_size(&shape, IMAGES) * sizeof *memory);
+    const struct map map = map_place(shape, memory);
+    for (int n = 0; n < IMAGES; n++)
+        for (int c = 0; c < channels; c++)
+            for (int i = 0; i < side; i++)
+                for (int j = 0; j < side; j++) {
+                    const double u = rng_uniform(&rng) + 1e-3;
+                    *map_at(&map, n, c, i, j) =
+                        rng_uniform(&rng) < zeros ? 0 : (float)(relu ? u : u - 0.5);
+                }
+    return map;
+}
+
+static void map_free(const struct map *m) {
+    free(m->data - m->ring * m->row - (ptrdiff_t)m->ring * m->lanes);
+}
+
+/* ---- the rate of FMAs alone ---- */
+
+#if defined(__x86_64__)
+/* Every loop over the sums is unrolled: else they would lie in memory. */
+#define EACH_SUM _Pragma("GCC unroll 12") for (int k = 0; k < 12; k++)
+#define FMA_LOOP(name, isa, width)                                      \
+    __attribute__((target(isa))) static float name(int n) {             \
+        typedef float vector __attribute__((vector_size(4 * (width)))); \
+        const vector x = (vector){0} + 0.999f, y = (vector){0} + 1e-3f; \
+        vector a[12], total = y;                                        \
+        EACH_SUM a[k] = y + (float)k;                                   \
+        for (int i = 0; i < n; i++) EACH_SUM a[k] = a[k] * x + y;       \
+        EACH_SUM total += a[k];                                         \
+        return total[0];                                                \
+    }
+FMA_LOOP(fma_avx512, "avx512f,avx512vl,prefer-vector-width=512", 16)
+FMA_LOOP(fma_avx2, "avx2,fma", 8)
+#endif
+
+/* GFLOP/s, 0 where not known. */
+static double fma_rate(enum cpu_isa isa) {
+    const int n = 200000;
+    volatile float sink;
+    const double start = now_us();
+#if defined(__x86_64__)
+    if (isa == CPU_AVX512) {
+        sink = fma_avx512(n);
+        return 2.0 * 12 * 16 * n / (now_us() - start) / 1e3;
+    }
+    if (isa == CPU_AVX2) {
+        sink = fma_avx2(n);
+        return 2.0 * 12 * 8 * n / (now_us() - start) / 1e3;
+    }
+#endif
+    (void)sink, (void)start, (void)isa;
+    return 0;
+}
+
+/* ---- one shape ---- */
+
+enum pass { SCATTER, OUTER, DOT, OUTER_DOT, CONV_POOL, PASSES };
+static const char *const pass_names[] = {"scatter", "outer", "dot", "outer+dot", "conv+pool"};
+
+struct setup {
+    const struct shape *s;
+    struct kernels k;
+    struct sparse sparse;
+    struct map unpooled, unpooled_out; /* the sparse map; a map of its shape */
+    struct map dense, dense_out;       /* with and without ring */
+    struct map pooled, pooled_out, what;
+    uint8_t *where;
+    float *weight, *forward, *back, *packed, *encoder, *bias, *sum, *sparse_sum;
+    void *scratch;
+};
+
+static void run_dense(struct setup *u, enum pass pass) {
+    const int kernel = u->s->kernel;
+    const bool few = u->dense.lanes == 1;
+    struct conv conv = {.kernel = kernel, .images = IMAGES, .bias = u->bias};
+    switch (pass) {
+    case SCATTER:
+        conv.y = u->dense_out, conv.x = u->unpooled, conv.weight = u->forward, conv.relu = !few;
+        (few ? u->k.conv_few : u->k.conv)(&conv);
+        break;
+    case OUTER_DOT: run_dense(u, OUTER); /* fallthrough */
+    case DOT:
+        conv.y = u->unpooled_out, conv.x = u->dense, conv.weight = u->back, conv.bias = NULL;
+        u->k.conv(&conv);
+        break;
+    case OUTER:
+        if (few)
+            u->k.conv_outer(u->sum, &u->unpooled, &u->dense, kernel, IMAGES);
+        else
+            u->k.conv_outer(u->sum, &u->dense_out, &u->unpooled, kernel, IMAGES);
+        break;
+    default:
+        conv.y = u->unpooled_out, conv.x = u->dense, conv.weight = u->encoder, conv.relu = true;
+        u->k.conv(&conv);
+        u->k.pool(&u->pooled, u->where, &u->unpooled_out, u->s->pool, IMAGES);
+    }
+}
+
+/* false: there is no such kernel. */
+static bool run_sparse(struct setup *u, enum pass pass) {
+    const int kernel = u->s->kernel;
+    if (u->dense.lanes == 1 && pass != CONV_POOL) return false;
+    const struct scatter scatter = {.y = u->dense_out,
+                                    .x = u->sparse,
+                                    .weight = u->packed,
+                                    .bias = u->bias,
+                                    .relu = true,
+                                    .kernel = kernel,
+                                    .images = IMAGES,
+                                    .scratch = u->scratch};
+    struct sparse gated = u->sparse;
+    gated.gate = &u->sparse.what;
+    struct conv conv = {.y = u->pooled_out,
+                        .x = u->dense,
+                        .weight = u->encoder,
+                        .bias = u->bias,
+                        .kernel = kernel,
+                        .images = IMAGES};
+    switch (pass) {
+    case SCATTER: u->k.scatter(&scatter); break;
+    case OUTER:
+        u->k.sparse_outer(u->sparse_sum, &u->sparse, &u->dense, kernel, IMAGES, u->scratch);
+        break;
+    case DOT:
+        u->k.sparse_dot(&u->pooled_out, &gated, &u->dense, u->packed, kernel, IMAGES, u->scratch);
+        break;
+    case OUTER_DOT:
+        u->k.sparse_outer_dot(u->sparse_sum, &u->pooled_out, &gated, &u->dense, u->packed, kernel,
+                              IMAGES, u->scratch);
+        break;
+    default: u->k.conv_pool(&conv, u->where, u->s->pool);
+    }
+    return true;
+}
+
+static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa, double zeros) {
+    memset(u, 0, sizeof *u);
+    u->s = s;
+    kernels_get(&u->k, isa);
+    const int lanes = s->dense <= 4 ? 1 : LANES, radius = s->kernel / 2, in = s->sparse,
+              out = s->dense, small = (s->side + s->pool - 1) / s->pool;
+    u->unpooled = random_map(in, s->side, radius, LANES, 1, false);
+    u->unpooled_out = random_map(in, s->side, 0, LANES, 1, false);
+    u->dense = random_map(out, s->side, radius, lanes, 0, false);
+    u->dense_out = random_map(out, s->side, 0, lanes, 0, false);
+    u->what = random_map(in, small, 0, LANES, zeros, true);
+    u->pooled = random_map(in, small, 0, LANES, 1, false);
+    u->pooled_out = random_map(in, small, 0, LANES, 1, false);
+    const size_t switches = (size_t)(IMAGES * pack_blocks(in) * small * small) * LANES;
+    uint8_t *where = malloc(switches);
+    u->where = malloc(switches);
+    for (size_t i = 0; i < switches; i++) {
+        const size_t row = i / LANES / (size_t)small % (size_t)small;
+        const size_t column = i / LANES % (size_t)small;
+        const int rows = s->side - (int)row * s->pool, columns = s->side - (int)column * s->pool;
+        where[i] = (uint8_t)((int)(rng_uniform(&rng) * (rows < s->pool ? rows : s->pool)) * s->pool +
+                             (int)(rng_uniform(&rng) * (columns < s->pool ? columns : s->pool)));
+    }
+    u->sparse = (struct sparse){
+        .what = u->what, .where = where, .pool = s->pool, .height = s->side, .width = s->side};
+    u->k.unpool(&u->unpooled, &u->what, where, NULL, s->pool, IMAGES);
+    u->weight = values((size_t)(in * out * s->kernel * s->kernel));
+    u->bias = values(1024);
+    u->forward = values(pack_conv_size(out, in, s->kernel) + pack_conv_few_size(out, in, s->kernel));
+    u->back = values(pack_conv_size(in, out, s->kernel));
+    u->encoder = values(pack_conv_size(in, out, s->kernel));
+    u->packed = values(pack_sparse_size(out, in, s->kernel));
+    u->sum = values(pack_outer_size(out, in, s->kernel) + pack_outer_size(in, out, s->kernel));
+    u->sparse_sum = values(pack_sparse_size(out, in, s->kernel));
+    if (lanes == 1)
+        pack_conv_few(u->forward, u->weight, out, in, s->kernel);
+    else
+        pack_conv(u->forward, u->weight, out, in, s->kernel, LANES, u->k.group, false);
+    pack_conv(u->back, u->weight, out, in, s->kernel, lanes, u->k.group, true);
+    pack_conv(u->encoder, u->weight, in, out, s->kernel, lanes, u->k.group, false);
+    pack_sparse(u->packed, u->weight, out, in, s->kernel, false);
+    size_t bytes = scatter_scratch(&u->sparse, out, s->kernel);
+    if (sparse_scratch(&u->sparse, s->kernel) > bytes) bytes = sparse_scratch(&u->sparse, s->kernel);
+    u->scratch = values(bytes / sizeof(float));
+}
+
+static void setup_free(struct setup *u) {
+    map_free(&u->unpooled), map_free(&u->unpooled_out), map_free(&u->dense);
+    map_free(&u->dense_out), map_free(&u->what), map_free(&u->pooled), map_free(&u->pooled_out);
+    free((void *)u->sparse.where);
+    free(u->where), free(u->weight), free(u->bias), free(u->forward), free(u->back);
+    free(u->encoder), free(u->packed), free(u->sum), free(u->sparse_sum), free(u->scratch);
+}
+
+static void bench(const struct shape *s, enum cpu_isa isa, double zeros, int reps) {
+    static double dense[PASSES][MOST_REPS], sparse[PASSES][MOST_REPS], peak[MOST_REPS];
+    struct setup u;
+    setup_make(&u, s, isa, zeros);
+    const double flops = 2.0 * s->side * s->side * s->kernel * s->kernel * s->sparse * s->dense;
+    const int calls = (int)(4e8 / flops / IMAGES) + 1; /* some milliseconds a timing */
+    bool exists[PASSES];
+    for (int r = -1; r < reps; r++) {
+        if (r >= 0) peak[r] = fma_rate(isa);
+        for (enum pass p = 0; p < PASSES; p++) {
+            const double start = now_us();
+            for (int i = 0; i < calls; i++) run_dense(&u, p);
+            const double between = now_us();
+            exists[p] = true;
+            for (int i = 0; i < calls && exists[p]; i++) exists[p] = run_sparse(&u, p);
+            const double end = now_us();
+            if (r < 0) continue;
+            dense[p][r] = (between - start) / calls / IMAGES;
+            sparse[p][r] = (end - between) / calls / IMAGES;
+        }
+    }
+    const double top = median(peak, reps);
+    const double kept = (1 - zeros) / (s->pool * s->pool);
+    for (enum pass p = 0; p < PASSES; p++) {
+        if (!exists[p] || (p == CONV_POOL && zeros > 0)) continue;
+        const double was = median(dense[p], reps), is = median(sparse[p], reps);
+        const double work = p == CONV_POOL ? flops : flops * kept * (p == OUTER_DOT ? 2 : 1);
+        printf("%-24s %3.0f%%  %-10s %9.1f %9.1f  %5.2fx  %6.1f GFLOP/s", s->name, zeros * 100,
+               pass_names[p], was, is, was / is, work / is / 1e3);
+        if (top > 0) printf("  %3.0f%%", work / is / 1e3 / top * 100);
+        printf("\n");
+    }
+    setup_free(&u);
+}
+
+int main(int argc, char **argv) {
+    int reps = 15;
+    const char *only = NULL;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--reps"))
+            reps = atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--shapes"))
+            only = argv[i + 1];
+        else
+            die("usage: bench_kernels [--reps N] [--shapes N,N,...]");
+    }
+    if (reps < 1 || reps > MOST_REPS) die("--reps is out of range");
+    const char *complaint;
+    const enum cpu_isa isa = cpu_choose(&complaint);
+    if (complaint) fprintf(stderr, "bench_kernels: %s\n", complaint);
+    printf("%s, FMA loop %.0f GFLOP/s; us an image\n", cpu_isa_name(isa), fma_rate(isa));
+    printf("%-24s zeros pass           dense    sparse   ratio  sparse's rate, of peak\n", "shape");
+    for (size_t i = 0; i < SHAPES; i++) {
+        char number[8];
+        snprintf(number, sizeof number, "%zu", i);
+        if (only && !strstr(only, number)) continue;
+        rng = rng_stream(1, RNG_WEIGHTS, 0);
+        bench(&shapes[i], isa, 0, reps);
+        bench(&shapes[i], isa, 0.5, reps);
+    }
+    return 0;
+}

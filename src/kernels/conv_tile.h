@@ -1,0 +1,52 @@
+/* conv_tile.h - the sums of a tile of a dense convolution, in registers: rows x columns pixels times
+ * one or two vectors of output channels, while every input channel and tap is broadcast against the
+ * packed weights: per input value two FMAs for one broadcast. */
+#ifndef SWWAE_KERNELS_CONV_TILE_H
+#define SWWAE_KERNELS_CONV_TILE_H
+
+#include "kernels/isa.h"
+
+struct tile {
+    const float *x; /* tap (0, 0) of the tile's first pixel */
+    const float *weight;
+    float *y;
+    const float *gate;
+    const float *bias;
+};
+
+/* sum[pixel * vectors + vector]. rows, columns, vectors and pixel (values from one pixel of x to the
+ * next) are constants at every call, so that all inner loops unroll. The order of a sum does not
+ * depend on the tile: bias, then block of x, tap, lane. */
+INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int rows,
+                     const int columns, const int vectors, const int pixel) {
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        const v16 start = t.bias ? v_load(t.bias + v * LANES) : v_zero();
+        UNROLL
+        for (int p = 0; p < rows * columns; p++) sum[p * vectors + v] = start;
+    }
+    const int kernel = c->kernel;
+    const ptrdiff_t row = c->x.row;
+    const float *w = t.weight;
+    for (int first = 0; first < c->x.channels; first += pixel, t.x += c->x.block) {
+        const int lanes = c->x.channels - first < pixel ? c->x.channels - first : pixel;
+        for (int ky = 0; ky < kernel; ky++)
+            for (int kx = 0; kx < kernel; kx++) {
+                const float *x = t.x + ky * row + kx * pixel;
+                for (int lane = 0; lane < lanes; lane++, x++, w += vectors * LANES) {
+                    v16 weight[TILE_VECTORS];
+                    UNROLL
+                    for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
+                    UNROLL
+                    for (int p = 0; p < rows * columns; p++) {
+                        const v16 value = v_splat(x[p / columns * row + p % columns * pixel]);
+                        UNROLL
+                        for (int v = 0; v < vectors; v++)
+                            sum[p * vectors + v] = v_fma(value, weight[v], sum[p * vectors + v]);
+                    }
+                }
+            }
+    }
+}
+
+#endif
