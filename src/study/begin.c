@@ -153,7 +153,11 @@ static swwae_status compare(const struct study *study, const json_t *before, con
         /* how it runs, not what comes out */
         if (strcmp(name, "threads") == 0 || strcmp(name, "out") == 0) continue;
         const json_t *other = json_object_get(old, name);
-        if (!other || !json_equal(other, value)) return differ(study, name, other, value);
+        CHECK(other, SWWAE_E_ARGUMENT,
+              "%.300s holds this study as another version began it, without --%s; name another "
+              "folder",
+              study->folder, name);
+        if (!json_equal(other, value)) return differ(study, name, other, value);
     }
 fail:
     return status;

@@ -272,7 +272,8 @@ static swwae_status draw_plots(const struct where *where) {
                                    "set ylabel 'mean squared error per pixel'\n"
                                    "set logscale y; set format y '10^{%%T}'\n"
                                    "set mytics 10\n"
-                                   "set grid ytics lc rgb '#dddddd'\n"
+                                   "set xtics nomirror; set ytics nomirror; set border 3\n"
+                                   "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
                                    "set key outside right center\n"
                                    "plot ");
     for (int i = 0; i < POOLS * UNPOOLS; i++)
@@ -292,11 +293,12 @@ static swwae_status draw_plots(const struct where *where) {
         "set ylabel 'mean squared error per pixel'\n"
         "set style data histograms\n"
         "set style histogram errorbars gap 1 lw 1.5\n"
-        "set style fill solid 0.85 noborder\n"
+        "set xrange [-0.6:3.6]\n"
+        "set style fill solid 0.85 border lt -1\n"
         "set boxwidth 0.9\n"
-        "set grid ytics lc rgb '#dddddd'\n"
+        "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
         "set yrange [0:*]\n"
-        "set xtics scale 0\n"
+        "set xtics scale 0; set ytics nomirror; set border 3\n"
         "set key top left\n"
         "plot 'summary.csv' using 2:3:xtic(1) skip 1 lc rgb '%s' title 'unpooling (switches)', "
         "\\\n  '' using 4:5 skip 1 lc rgb '%s' title 'upsampling'\n",
