@@ -169,36 +169,48 @@ static swwae_status draw_shifts(const struct equivariance *e) {
     return plot_draw(e->study, "shift", body, 920, 480);
 }
 
+/* A little more than the largest what of the points, for the axes. */
+static double most_of(const struct equivariance *e, int net, int axis) {
+    double most = 1e-6;
+    for (size_t i = 0; i < e->point_count[net][axis]; i++) {
+        const struct probe_point *p = &e->points[net][axis][i];
+        most = fmax(most, fmax((double)p->before.what, (double)p->after.what));
+    }
+    return 1.05 * most;
+}
+
 /* As the paper's figure 3: after against before, for what, where-x and where-y. */
 static swwae_status draw_points(const struct equivariance *e, int net) {
     static const char *const panels[3] = {"what", "where, x", "where, y"};
     const struct probe_stage *stage = &e->stage[e->stages - 1];
-    const double move[2] = {2.0 * PROBE_MOST / (stage->cell * (stage->pool * stage->width - 1)),
-                            2.0 * PROBE_MOST / (stage->cell * (stage->pool * stage->height - 1))};
+    const int windows[AXES] = {stage->width, stage->height};
     char body[4096], name[64];
     size_t used = (size_t)snprintf(body, sizeof body,
-                                   "set multiplot layout 2,3 margins 0.07,0.98,0.09,0.86 spacing "
+                                   "set multiplot layout 2,3 margins 0.07,0.98,0.09,0.88 spacing "
                                    "0.085,0.16 title 'What and where of moved images: %s'\n"
                                    "unset key; set size square; set xtics nomirror; set ytics "
                                    "nomirror\n",
                                    net_texts[net]);
     for (int axis = 0; axis < AXES; axis++)
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < 3; k++) {
+            /* what has no sign; the axes of where are those of the coordinates */
+            const double high = k ? 1.08 : most_of(e, net, axis), low = k ? -1.08 : 0;
+            const double move =
+                2.0 * PROBE_MOST / (stage->cell * (stage->pool * windows[axis] - 1));
             used += (size_t)snprintf(
                 body + used, sizeof body - used,
-                "set title '%s; moved %d px %s'\nset xlabel 'before'; set ylabel 'after'\n%s"
+                "set title '%s; moved %d px %s'\nset xlabel 'before'; set ylabel 'after'\n"
+                "set xrange [%.4g:%.4g]; set yrange [%.4g:%.4g]; set xtics %s; set ytics %s\n"
                 "plot x + %.6f with lines dt 2 lw 1.5 lc rgb '#D55E00', "
                 "'scatter-%s.dat' index %d using %d:%d with points pt 7 ps 0.25 lc rgb "
                 "'#600072B2'\n",
-                panels[k], PROBE_MOST, axis ? "down" : "right",
-                k ? "set xrange [-1.08:1.08]; set yrange [-1.08:1.08]; set xtics 0.5; set ytics "
-                    "0.5\n"
-                  : "set xrange [0:*]; set yrange [0:*]; set xtics autofreq; set ytics autofreq\n",
-                k == axis + 1 ? move[axis] : 0.0, equivariance_nets[net], axis, 1 + 2 * k,
-                2 + 2 * k);
+                panels[k], PROBE_MOST, axis ? "down" : "right", low, high, low, high,
+                k ? "0.5" : "autofreq", k ? "0.5" : "autofreq", k == axis + 1 ? move : 0.0,
+                equivariance_nets[net], axis, 1 + 2 * k, 2 + 2 * k);
+        }
     snprintf(body + used, sizeof body - used, "unset multiplot\n");
     snprintf(name, sizeof name, "scatter-%s", equivariance_nets[net]);
-    return plot_draw(e->study, name, body, 960, 700);
+    return plot_draw(e->study, name, body, 960, 680);
 }
 
 /* ---- The page --------------------------------------------------------------------------- */
@@ -285,14 +297,15 @@ static void print_protocol(FILE *to, const struct equivariance *e) {
     page_name(to, study->data);
     fprintf(to,
             "%s; every image of both splits moved once at random by -%d to %d pixels in x and in "
-            "y.\n- Trained for %s %s, labels: %s, batches of %s, %s, learning rate %s (%s), %d "
+            "y.\n- Training: %s %s, labels: %s, batches of %s, %s, learning rate %s (%s), %d "
             "seed%s from %llu.\n",
             study->quick ? ", first images only (quick)" : "", PROBE_MOST, PROBE_MOST,
+            o->settings.steps ? "steps" : "epochs",
             swwae_options_get(o, o->settings.steps ? "steps" : "epochs"),
-            o->settings.steps ? "steps" : "epochs", swwae_options_get(o, "labels"),
-            swwae_options_get(o, "batch"), swwae_options_get(o, "optimizer"),
-            swwae_options_get(o, "lr"), swwae_options_get(o, "schedule"), study->seeds,
-            study->seeds > 1 ? "s" : "", seed_of(e, 0));
+            swwae_options_get(o, "labels"), swwae_options_get(o, "batch"),
+            swwae_options_get(o, "optimizer"), swwae_options_get(o, "lr"),
+            swwae_options_get(o, "schedule"), study->seeds, study->seeds > 1 ? "s" : "",
+            seed_of(e, 0));
     fprintf(to,
             "- Probes: %zu held-out images as they are%s, moved by ±1 to ±%d pixels in x, and in "
             "y.\n"

@@ -346,17 +346,18 @@ static swwae_status write_page(const struct where *where, bool pictures) {
             swwae_options_get(o, "arch"));
     page_name(page.to, study->data);
     fprintf(page.to,
-            "%s.\n- Trained for %s %s, labels: %s, batches of %s, %s, learning rate %s (%s).\n"
+            "%s.\n- Training: %s %s, labels: %s, batches of %s, %s, learning rate %s (%s).\n"
             "- %d seed%s (%llu to %llu); both decoders of a seed see the same batches and begin "
             "with the same weights.\n- Measured on %zu test images with the model that was best on "
             "the validation images: mean squared error per pixel (values 0 to 1), and the same as "
             "PSNR = -10 log10(error).\n\n",
             study->quick ? ", first images only (quick)" : "",
+            o->settings.steps ? "steps" : "epochs",
             swwae_options_get(o, o->settings.steps ? "steps" : "epochs"),
-            o->settings.steps ? "steps" : "epochs", swwae_options_get(o, "labels"),
-            swwae_options_get(o, "batch"), swwae_options_get(o, "optimizer"),
-            swwae_options_get(o, "lr"), swwae_options_get(o, "schedule"), study->seeds,
-            study->seeds > 1 ? "s" : "", (unsigned long long)study->seed,
+            swwae_options_get(o, "labels"), swwae_options_get(o, "batch"),
+            swwae_options_get(o, "optimizer"), swwae_options_get(o, "lr"),
+            swwae_options_get(o, "schedule"), study->seeds, study->seeds > 1 ? "s" : "",
+            (unsigned long long)study->seed,
             (unsigned long long)study->seed + (unsigned long long)study->seeds - 1,
             swwae_dataset_count(where->test));
     fputs("## Test error\n\n", page.to);
