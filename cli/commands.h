@@ -15,6 +15,7 @@ enum outcome command_reconstruct(int argc, char **argv);
 enum outcome command_encode(int argc, char **argv);
 enum outcome command_info(int argc, char **argv);
 enum outcome command_bench(int argc, char **argv);
+enum outcome command_study(int argc, char **argv);
 
 /* Loads the model or run and sets its threads from --threads, where the command has it. False
  * after telling what failed; *outcome is then the exit status. */

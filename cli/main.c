@@ -18,6 +18,7 @@ static const struct command {
     {"encode", "write what and where of a data set as NumPy files", command_encode},
     {"info", "describe a model, a run or a data set", command_info},
     {"bench", "time a model on this machine, and explain where the time goes", command_bench},
+    {"study", "run one of the paper's experiments", command_study},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -304,18 +304,23 @@ SWWAE_API swwae_status swwae_bench(const swwae_options *options, int channels, i
 
 /* ---- 6. Studies ------------------------------------------------------------------------- */
 
-/* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures
- * (gnuplot, where it is installed) and a page of Markdown. A study that was interrupted goes on
- * where it stopped when it is run again with the same folder.
+/* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures, plots
+ * (gnuplot, where it is installed), the runs themselves and a page of Markdown, study.md. A study
+ * that was interrupted goes on where it stopped when it is run again with the same folder and
+ * options; other options in the same folder are SWWAE_E_ARGUMENT.
  * name: see swwae_study_info_at. options: of its trainings; what was not set there takes the
- * study's own values. quick: minutes instead of hours, with fewer images, seeds and epochs.
- * folder NULL: "studies/NAME". progress may be NULL. */
-SWWAE_API swwae_status swwae_study(const char *name, const swwae_options *options, bool quick,
-                                   const char *folder, swwae_progress_fn progress, void *user);
+ * study's own values, and what the study compares may not be set. seeds: trainings of each kind,
+ * 1..1000, with the seeds from the option seed on; 0: the study's own number. quick: minutes
+ * instead of hours, with fewer images, seeds and epochs. folder NULL: "studies/NAME", or
+ * "studies/NAME-quick". progress may be NULL; seconds_left is the whole study's. */
+SWWAE_API swwae_status swwae_study(const char *name, const swwae_options *options, int seeds,
+                                   bool quick, const char *folder, swwae_progress_fn progress,
+                                   void *user);
 
 typedef struct swwae_study_info {
-    const char *name; /* "where" */
-    const char *help; /* one line */
+    const char *name;  /* "where" */
+    const char *help;  /* one line */
+    const char *about; /* a paragraph: what it does, and the options it sets itself */
 } swwae_study_info;
 
 /* The i-th study, or NULL past the last. Static storage. */

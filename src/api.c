@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/dataset.h"
+#include "study/study.h"
 #include "train/benchmark.h"
 #include "train/encode.h"
 #include "train/evaluate.h"
@@ -278,6 +279,27 @@ swwae_status swwae_bench(const swwae_options *options, int channels, int height,
     CHECK(repetitions >= 1, SWWAE_E_ARGUMENT, "%d repetitions found, expected at least 1",
           repetitions);
     TRY(benchmark(options, channels, height, width, repetitions, &reporter, json));
+fail:
+    return status;
+}
+
+/* ---- Studies ---------------------------------------------------------------------------- */
+
+const swwae_study_info *swwae_study_info_at(size_t i) {
+    const struct study_kind *kind = study_kind_at(i);
+    return kind ? &kind->info : NULL;
+}
+
+swwae_status swwae_study(const char *name, const swwae_options *options, int seeds, bool quick,
+                         const char *folder, swwae_progress_fn progress, void *user) {
+    swwae_status status = SWWAE_OK;
+    NEED(name);
+    NEED(options);
+    CHECK(seeds >= 0 && seeds <= 1000, SWWAE_E_ARGUMENT,
+          "%s: %d seeds found, expected 1 to 1000, or 0 for the study's own number", __func__,
+          seeds);
+    struct reporter reporter = report_begin(progress, user);
+    TRY(study_run(name, options, seeds, quick, folder, &reporter));
 fail:
     return status;
 }

@@ -1,0 +1,229 @@
+/* begin.c - what a study starts from: its options, its data set, and study.json; see study.h.
+ *
+ * study.json holds every option that the trainings depend on. A later call in the same folder must
+ * come to the same ones, so that a table never mixes two protocols. */
+#include "study/study.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/dataset.h"
+#include "io/file.h"
+#include "train/options.h"
+
+#define JSON_LIMIT (1 << 20) /* bytes of study.json */
+#define PAD 32               /* smaller images are padded to 32 x 32, as in the paper */
+
+/* What is looked for when no data set is named; the last is always there. */
+static const char *const searched[] = {"mnist", "fashion-mnist", "shapes"};
+
+/* ---- Options ---------------------------------------------------------------------------- */
+
+static swwae_status complete_options(struct study *study) {
+    swwae_status status = SWWAE_OK;
+    CHECK(
+        !options_given(study->given, "out"), SWWAE_E_ARGUMENT,
+        "option --out: \"%.200s\" found as the folder of a run, but a study's runs lie in its own "
+        "folder",
+        swwae_options_get(study->given, "out"));
+    for (const char *const *name = study->kind->fixed; *name; name++)
+        CHECK(!options_given(study->given, *name), SWWAE_E_ARGUMENT,
+              "option --%s: \"%.200s\" found, but the study %s sets it itself, once to each of the "
+              "values it compares",
+              *name, swwae_options_get(study->given, *name), study->kind->info.name);
+    TRY(options_copy(&study->options, study->given));
+    for (const struct study_value *v = study->kind->values; v->name; v++)
+        if (!options_given(study->given, v->name) &&
+            !(strcmp(v->name, "epochs") == 0 && options_given(study->given, "steps")))
+            TRY(swwae_options_set(study->options, v->name,
+                                  study->quick && v->quick ? v->quick : v->value));
+    study->seed = study->options->settings.seed;
+    CHECK(study->seed <= (uint64_t)INT64_MAX - (uint64_t)study->seeds, SWWAE_E_ARGUMENT,
+          "option --seed: %s found, too large for %d seeds from there on",
+          swwae_options_get(study->options, "seed"), study->seeds);
+fail:
+    return status;
+}
+
+/* ---- The data set ----------------------------------------------------------------------- */
+
+static const char *remembered(const json_t *before, const char *name) {
+    return json_string_value(json_object_get(json_object_get(before, "options"), name));
+}
+
+/* Names the data set: the user's, the one this study began with, or the first that is found. */
+static swwae_status choose_data(struct study *study, const json_t *before) {
+    swwae_status status = SWWAE_OK;
+    swwae_dataset *dataset = NULL;
+    const char *name = swwae_options_get(study->given, "data");
+    bool search = !options_given(study->given, "data");
+    char pad[16];
+    int height, width;
+    if (search && remembered(before, "data")) {
+        name = remembered(before, "data");
+        search = false;
+    }
+    if (search) {
+        for (size_t i = 0; i < sizeof searched / sizeof *searched && !dataset; i++) {
+            name = searched[i];
+            status = swwae_dataset_open(&dataset, name, SWWAE_SPLIT_TRAIN, 0);
+            /* only a set that is not there is passed over, not one that is damaged */
+            if (status != SWWAE_OK && status != SWWAE_E_IO) goto fail;
+        }
+    } else {
+        TRY(swwae_dataset_open(&dataset, name, SWWAE_SPLIT_TRAIN, 0));
+    }
+    TRY(status);
+    TRY(swwae_options_set(study->options, "data", name));
+    swwae_dataset_image_size(dataset, NULL, &height, &width);
+    if (!options_given(study->given, "pad") && height <= PAD && width <= PAD &&
+        (height < PAD || width < PAD)) {
+        snprintf(pad, sizeof pad, "%d", PAD);
+        TRY(swwae_options_set(study->options, "pad", pad));
+    }
+    const int side = study->options->settings.pad;
+    if (side && (side != height || side != width))
+        snprintf(study->data, sizeof study->data, "%.63s, padded to %d x %d", dataset->name, side,
+                 side);
+    else
+        snprintf(study->data, sizeof study->data, "%.63s", dataset->name);
+    TRY(study_say(study, "data: %s%s", study->data,
+                  !search                      ? ""
+                  : strcmp(name, "mnist") == 0 ? " (--data names another set)"
+                  : strcmp(name, "shapes") == 0
+                      ? " (neither mnist nor fashion-mnist was found; --data names another set)"
+                      : " (mnist was not found; --data names another set)"));
+fail:
+    swwae_dataset_free(dataset);
+    return status;
+}
+
+/* ---- study.json ------------------------------------------------------------------------- */
+
+static swwae_status read_before(json_t **before, const char *path) {
+    swwae_status status = SWWAE_OK;
+    char *data = NULL;
+    size_t size;
+    json_error_t fault;
+    if (access(path, F_OK)) return SWWAE_OK;
+    TRY(file_read(path, JSON_LIMIT, &data, &size));
+    *before = json_loadb(data, size, JSON_REJECT_DUPLICATES, &fault);
+    CHECK(json_is_object(*before), SWWAE_E_FORMAT,
+          "%.400s: not a JSON object, expected what an earlier call of this study wrote", path);
+fail:
+    free(data);
+    return status;
+}
+
+/* A value as text: what --NAME takes. The caller frees it. */
+static char *text_of(const json_t *value) {
+    if (json_is_string(value)) return strdup(json_string_value(value));
+    return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+}
+
+static swwae_status differ(const struct study *study, const char *name, const json_t *before,
+                           const json_t *now) {
+    char *was = text_of(before), *is = text_of(now);
+    swwae_status status = status_set(
+        SWWAE_E_ARGUMENT,
+        "%.300s holds this study with --%s %.100s, now it is %.100s; repeat the options it was "
+        "begun with to go on, or name another folder",
+        study->folder, name, was ? was : "?", is ? is : "?");
+    free(was);
+    free(is);
+    return status;
+}
+
+static swwae_status compare(const struct study *study, const json_t *before, const json_t *now) {
+    swwae_status status = SWWAE_OK;
+    const char *name = json_string_value(json_object_get(before, "study"));
+    CHECK(name && strcmp(name, study->kind->info.name) == 0, SWWAE_E_ARGUMENT,
+          "%.300s holds the study %.60s, not %s; name another folder", study->folder,
+          name ? name : "?", study->kind->info.name);
+    CHECK(json_boolean_value(json_object_get(before, "quick")) == study->quick, SWWAE_E_ARGUMENT,
+          "%.300s holds a %s study; %s --quick to go on with it, or name another folder",
+          study->folder, study->quick ? "full" : "quick", study->quick ? "leave out" : "add");
+    const json_t *old = json_object_get(before, "options");
+    const json_t *new = json_object_get(now, "options");
+    json_t *value;
+    json_object_foreach((json_t *)new, name, value) {
+        /* how it runs, not what comes out */
+        if (strcmp(name, "threads") == 0 || strcmp(name, "out") == 0) continue;
+        const json_t *other = json_object_get(old, name);
+        CHECK(other, SWWAE_E_ARGUMENT,
+              "%.300s holds this study as another version began it, without --%s; name another "
+              "folder",
+              study->folder, name);
+        if (!json_equal(other, value)) return differ(study, name, other, value);
+    }
+fail:
+    return status;
+}
+
+static swwae_status write_or_compare(const struct study *study, const char *path,
+                                     const json_t *before) {
+    swwae_status status = SWWAE_OK;
+    char *options = NULL, *text = NULL;
+    size_t size = 0;
+    json_t *now = NULL;
+    FILE *to = NULL;
+    TRY(options_json(&options, study->options, false));
+    CHECK(to = open_memstream(&text, &size), SWWAE_E_MEMORY, "no memory for study.json");
+    fprintf(to, "{\n\"study\": \"%s\",\n\"quick\": %s,\n\"seeds\": %d,\n\"options\": %s}\n",
+            study->kind->info.name, study->quick ? "true" : "false", study->seeds, options);
+    bool good = !ferror(to);
+    good = !fclose(to) && good;
+    to = NULL;
+    CHECK(good, SWWAE_E_MEMORY, "no memory for study.json");
+    if (before) {
+        CHECK(now = json_loads(text, 0, NULL), SWWAE_E_INTERNAL, "study.json cannot be read back");
+        TRY(compare(study, before, now));
+    }
+    TRY(file_write(path, text, size));
+fail:
+    if (to) fclose(to);
+    json_decref(now);
+    free(options);
+    free(text);
+    return status;
+}
+
+swwae_status study_begin(struct study *study) {
+    swwae_status status = SWWAE_OK;
+    json_t *before = NULL;
+    char path[STUDY_PATH];
+    TRY(complete_options(study));
+    TRY(study_path(path, study, "study.json"));
+    TRY(read_before(&before, path));
+    TRY(choose_data(study, before));
+    TRY(file_make_folder(study->folder));
+    TRY(write_or_compare(study, path, before));
+fail:
+    json_decref(before);
+    return status;
+}
+
+/* ---- The command ------------------------------------------------------------------------ */
+
+/* An absolute path says nothing on another machine. */
+static const char *portable(const char *value) {
+    const char *slash = *value == '/' ? strrchr(value, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : value;
+}
+
+void study_command(const struct study *study, char *text, size_t size) {
+    const swwae_option_info *info;
+    size_t used =
+        (size_t)snprintf(text, size, "swwae study %s%s --seeds %d", study->kind->info.name,
+                         study->quick ? " --quick" : "", study->seeds);
+    for (size_t i = 0; (info = swwae_option_info_at(i)) && used < size; i++) {
+        if (!options_given(study->given, info->name)) continue;
+        const char *value = portable(swwae_options_get(study->given, info->name));
+        const char *quote = strpbrk(value, " ()'") ? "'" : "";
+        used += (size_t)snprintf(text + used, size - used, " --%s %s%s%s", info->name, quote, value,
+                                 quote);
+    }
+}

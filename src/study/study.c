@@ -1,0 +1,76 @@
+/* study.c - the list of studies and the way through one; see study.h. */
+#include "study/study.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/options.h"
+
+static const struct study_kind *const kinds[] = {&study_where, &study_equivariance};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+const struct study_kind *study_kind_at(size_t i) { return i < KINDS ? kinds[i] : NULL; }
+
+static swwae_status find_kind(const struct study_kind **kind, const char *name) {
+    char names[256] = "";
+    for (size_t i = 0; i < KINDS; i++) {
+        if (strcmp(name, kinds[i]->info.name) == 0) {
+            *kind = kinds[i];
+            return SWWAE_OK;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", kinds[i]->info.name);
+    }
+    return status_set(SWWAE_E_ARGUMENT, "there is no study \"%.100s\", expected one of %s", name,
+                      names);
+}
+
+swwae_status study_path(char path[STUDY_PATH], const struct study *study, const char *name) {
+    int length = snprintf(path, STUDY_PATH, "%s/%s", study->folder, name);
+    if (length >= 0 && length < STUDY_PATH) return SWWAE_OK;
+    return status_set(SWWAE_E_ARGUMENT, "the study's folder has a name of %zu bytes, too long",
+                      strlen(study->folder));
+}
+
+swwae_status study_check_stop(const struct study *study) {
+    if (!study->reporter->stop) return SWWAE_OK;
+    return status_set(SWWAE_E_INTERRUPTED,
+                      "stopped; run the study again with the same options and folder (%.400s) to "
+                      "go on",
+                      study->folder);
+}
+
+swwae_status study_say(struct study *study, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    report_message(study->reporter, "%s", text);
+    return study_check_stop(study);
+}
+
+swwae_status study_run(const char *name, const swwae_options *options, int seeds, bool quick,
+                       const char *folder, struct reporter *reporter) {
+    swwae_status status = SWWAE_OK;
+    struct study study = {.given = options, .quick = quick, .reporter = reporter};
+    TRY(find_kind(&study.kind, name));
+    study.seeds = seeds ? seeds : quick ? study.kind->quick_seeds : study.kind->seeds;
+    if (folder) {
+        CHECK(*folder && strlen(folder) < STUDY_PATH / 2, SWWAE_E_ARGUMENT,
+              "the study's folder has a name of %zu bytes, expected 1 to %d", strlen(folder),
+              STUDY_PATH / 2 - 1);
+        snprintf(study.folder, sizeof study.folder, "%s", folder);
+        for (size_t end = strlen(folder); end > 1 && study.folder[end - 1] == '/'; end--)
+            study.folder[end - 1] = 0;
+    } else {
+        snprintf(study.folder, sizeof study.folder, "studies/%s%s", name, quick ? "-quick" : "");
+    }
+    TRY(study_begin(&study));
+    TRY(study.kind->run(&study));
+fail:
+    swwae_options_free(study.options);
+    return status;
+}

@@ -1,0 +1,114 @@
+/* study.h - the paper's experiments: the list of them, and what they share.
+ *
+ * A study is a row of trainings and what is measured on their models. It is made of public calls
+ * (swwae.h), so that everything it does can be done by hand. Its folder holds
+ *
+ *     study.json     how it was begun: a study goes on only with the same options
+ *     data/          images made for it, where it trains on other than the data set's own
+ *     runs/NAME/     a run folder for each training, and test.csv, which says that it is complete
+ *     *.csv *.md     results
+ *     *.gp *.dat     plots, drawn by gnuplot into .svg and .png
+ */
+#ifndef SWWAE_STUDY_STUDY_H
+#define SWWAE_STUDY_STUDY_H
+
+#include "base/status.h"
+#include "train/report.h"
+
+#define STUDY_PATH 1024
+
+/* An option that a study gives its trainings where the user did not. */
+struct study_value {
+    const char *name, *value;
+    const char *quick; /* value of a quick study; NULL: the same */
+};
+
+struct study;
+struct study_kind {
+    swwae_study_info info;
+    int seeds, quick_seeds;
+    const struct study_value *values; /* ended by a NULL name */
+    const char *const *fixed;         /* options that only the study may set; ended by NULL */
+    swwae_status (*run)(struct study *study);
+};
+
+/* The i-th, or NULL past the last. */
+const struct study_kind *study_kind_at(size_t i);
+extern const struct study_kind study_where, study_equivariance;
+
+/* A study under way. */
+struct study {
+    const struct study_kind *kind;
+    char folder[STUDY_PATH];
+    const swwae_options *given; /* the caller's */
+    swwae_options *options;     /* of the trainings: given, completed by the study's own values */
+    bool quick;
+    int seeds;
+    uint64_t seed;  /* the first */
+    char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
+    struct reporter *reporter;
+    bool no_plots; /* gnuplot is missing, and the user knows */
+
+    /* of the trainings, in training.c */
+    int trainings, training; /* in all, and the present one, from 1 */
+    int finished;            /* in this call */
+    double began;            /* the present one, seconds of report_now */
+    double spent;            /* seconds of the finished ones in this call */
+    double trained;          /* seconds of all trainings of the study, of all calls */
+};
+
+/* As the public swwae_study, arguments checked. */
+swwae_status study_run(const char *name, const swwae_options *options, int seeds, bool quick,
+                       const char *folder, struct reporter *reporter);
+
+/* Begins or goes on: makes the folder, completes the options, compares them with study.json or
+ * writes it (begin.c). */
+swwae_status study_begin(struct study *study);
+
+/* The command that does this study again, without its folder; for the page. */
+void study_command(const struct study *study, char *text, size_t size);
+
+/* folder/name. SWWAE_E_ARGUMENT if that is too long. */
+swwae_status study_path(char path[STUDY_PATH], const struct study *study, const char *name);
+
+/* A sentence for the user. SWWAE_E_INTERRUPTED when the callback asked to stop. */
+swwae_status study_say(struct study *study, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* SWWAE_E_INTERRUPTED, with how to go on, once the callback has asked to stop. */
+swwae_status study_check_stop(const struct study *study);
+
+/* ---- Trainings (training.c) ---- */
+
+struct training_result {
+    double rec;     /* mean squared error per pixel of the test images */
+    double seconds; /* of training */
+};
+
+/* Trains runs/NAME, goes on with it, or does nothing where it is complete; then measures its best
+ * model on `test`. options: the study's with the training's own changes; "out" is set here. */
+swwae_status study_train(struct study *study, const char *name, swwae_options *options,
+                         const swwae_dataset *test, struct training_result *result);
+
+/* Loads the best model of runs/NAME, with the study's threads. */
+swwae_status study_load(swwae_model **model, const struct study *study, const char *name);
+
+/* Lets later reports of a long call end the study; a progress callback whose user is the study. */
+int study_watch(const swwae_progress *event, void *user);
+
+/* ---- Data (derived.c) ---- */
+
+/* Opens the data set the trainings use. */
+swwae_status study_open_data(swwae_dataset **dataset, const struct study *study, swwae_split split);
+
+/* Makes a data set of its own in data/: the first images of the study's data set, at most
+ * train_count and test_count (0: all), each moved by a whole number of pixels, -most..most, drawn
+ * for x and y alike from (seed, image); zeros come in, what leaves is lost. From then on it is the
+ * trainings' data. */
+swwae_status study_derive_data(struct study *study, size_t train_count, size_t test_count,
+                               int most);
+
+/* to = from moved right by dx and down by dy. Shapes: (channels, height, width). */
+void study_shift(float *to, const float *from, int dx, int dy, int channels, int height, int width);
+
+#endif

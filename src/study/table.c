@@ -1,0 +1,216 @@
+/* table.c - small files of results; see table.h. */
+#include "study/table.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/cpu.h"
+#include "base/parallel.h"
+#include "io/file.h"
+#include "train/number.h"
+#include "train/options.h"
+
+#define TABLE_LIMIT (1u << 28) /* bytes */
+
+/* ---- Reading ---------------------------------------------------------------------------- */
+
+/* Ends the cell at `at` and returns the next one's start; NULL at the end of the line. */
+static char *end_cell(char *at) {
+    at += strcspn(at, ",\n");
+    const bool more = *at == ',';
+    if (*at) *at = 0;
+    return more ? at + 1 : NULL;
+}
+
+static swwae_status read_row(struct table *table, char *line, const char *path) {
+    double *row = table->cells + table->rows * (size_t)table->columns;
+    for (int c = 0; c < table->columns; c++) {
+        char *next = line ? end_cell(line) : NULL;
+        row[c] = NAN;
+        bool good =
+            line && (!*line || number_parse(&row[c], line)) && !next == (c + 1 == table->columns);
+        if (!good)
+            return status_set(SWWAE_E_FORMAT,
+                              "%.400s: row %zu is not %d numbers with commas between them", path,
+                              table->rows + 1, table->columns);
+        line = next;
+    }
+    table->rows++;
+    return SWWAE_OK;
+}
+
+swwae_status table_read(struct table *table, const char *path) {
+    swwae_status status = SWWAE_OK;
+    struct table made = {0};
+    size_t size, lines = 0;
+    TRY(file_read(path, TABLE_LIMIT, &made.text, &size));
+    for (size_t i = 0; i < size; i++) lines += made.text[i] == '\n';
+    char *line = made.text, *rest = strchr(line, '\n');
+    CHECK(rest && strlen(made.text) == size, SWWAE_E_FORMAT,
+          "%.400s: not a table of numbers under a header", path);
+    rest++;
+    for (char *at = line; at; at = line) {
+        line = end_cell(at);
+        CHECK(made.columns < TABLE_COLUMNS, SWWAE_E_FORMAT, "%.400s: more than %d columns", path,
+              TABLE_COLUMNS);
+        made.name[made.columns++] = at;
+    }
+    made.cells = calloc(lines * (size_t)made.columns, sizeof *made.cells);
+    CHECK(made.cells, SWWAE_E_MEMORY, "%.400s: no memory for its %zu rows", path, lines);
+    while (*rest) {
+        char *next = strchr(rest, '\n');
+        CHECK(next, SWWAE_E_FORMAT, "%.400s: its last line is cut off", path);
+        TRY(read_row(&made, rest, path));
+        rest = next + 1;
+    }
+    *table = made;
+    return SWWAE_OK;
+fail:
+    table_free(&made);
+    return status;
+}
+
+void table_free(struct table *table) {
+    free(table->text);
+    free(table->cells);
+    *table = (struct table){0};
+}
+
+double table_cell(const struct table *table, long row, const char *column) {
+    if (row < 0) row += (long)table->rows;
+    if (row < 0 || (size_t)row >= table->rows) return NAN;
+    for (int c = 0; c < table->columns; c++)
+        if (strcmp(table->name[c], column) == 0)
+            return table->cells[(size_t)row * (size_t)table->columns + (size_t)c];
+    return NAN;
+}
+
+/* ---- Writing ---------------------------------------------------------------------------- */
+
+swwae_status page_begin(struct page *page, const struct study *study, const char *name) {
+    swwae_status status = SWWAE_OK;
+    *page = (struct page){0};
+    TRY(study_path(page->path, study, name));
+    page->to = open_memstream(&page->text, &page->size);
+    CHECK(page->to, SWWAE_E_MEMORY, "%.400s: no memory", page->path);
+fail:
+    return status;
+}
+
+swwae_status page_commit(struct page *page) {
+    swwae_status status = SWWAE_OK;
+    bool good = !ferror(page->to);
+    good = !fclose(page->to) && good;
+    page->to = NULL;
+    CHECK(good, SWWAE_E_MEMORY, "%.400s: no memory", page->path);
+    TRY(file_write(page->path, page->text, page->size));
+fail:
+    page_abandon(page);
+    return status;
+}
+
+void page_abandon(struct page *page) {
+    if (page->to) fclose(page->to);
+    free(page->text);
+    *page = (struct page){0};
+}
+
+void page_number(FILE *to, double number) {
+    char text[NUMBER_TEXT];
+    number_print_short(text, number);
+    fputs(text, to);
+}
+
+void page_row(FILE *to, const double *numbers, int count) {
+    for (int i = 0; i < count; i++) {
+        if (i) fputc(',', to);
+        page_number(to, numbers[i]);
+    }
+    fputc('\n', to);
+}
+
+/* ---- Means ------------------------------------------------------------------------------ */
+
+struct summary summarise(const double *values, int count) {
+    struct summary summary = {.mean = NAN, .std = 0};
+    double sum = 0, squares = 0;
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i])) {
+            sum += values[i];
+            summary.count++;
+        }
+    if (!summary.count) return summary;
+    summary.mean = sum / summary.count;
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i])) squares += pow(values[i] - summary.mean, 2);
+    if (summary.count > 1) summary.std = sqrt(squares / (summary.count - 1));
+    return summary;
+}
+
+/* Printf's fixed notation with a point, whatever the locale. */
+static void put_fixed(FILE *to, double value, int decimals) {
+    char text[64];
+    const struct lconv *locale = localeconv();
+    snprintf(text, sizeof text, "%.*f", decimals, value);
+    if (strlen(locale->decimal_point) == 1 && strchr(text, *locale->decimal_point))
+        *strchr(text, *locale->decimal_point) = '.';
+    fputs(text, to);
+}
+
+void page_summary(FILE *to, struct summary summary) {
+    if (!summary.count) {
+        fputc('-', to);
+        return;
+    }
+    const double scale = summary.std > 0 ? summary.std : fabs(summary.mean);
+    int decimals = scale > 0 ? (summary.std > 0 ? 1 : 3) - (int)floor(log10(scale)) : 1;
+    decimals = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
+    put_fixed(to, summary.mean, decimals);
+    if (summary.count == 1) return;
+    fputs(" ± ", to);
+    put_fixed(to, summary.std, decimals);
+}
+
+void page_name(FILE *to, const char *text) {
+    fputc('`', to);
+    for (; *text; text++)
+        fputc((unsigned char)*text < ' ' || *text == '`' || *text == '|' ? '?' : *text, to);
+    fputc('`', to);
+}
+
+/* ---- Machine ---------------------------------------------------------------------------- */
+
+/* The processor's name where the system tells it (Linux), else its architecture. */
+static void processor(char *text, size_t size) {
+    struct utsname system;
+    char line[512];
+    FILE *from = fopen("/proc/cpuinfo", "r");
+    snprintf(text, size, "%s", uname(&system) < 0 ? "processor unknown" : system.machine);
+    while (from && fgets(line, sizeof line, from)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        snprintf(text, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+        break;
+    }
+    if (from) fclose(from);
+}
+
+void page_colophon(FILE *to, const struct study *study) {
+    char command[4096], name[256];
+    const char *complaint;
+    const int asked = study->options->settings.threads;
+    study_command(study, command, sizeof command);
+    processor(name, sizeof name);
+    const long seconds = lround(study->trained);
+    fputs("## How it was made\n\n    ", to);
+    for (const char *at = command; *at; at++) fputc((unsigned char)*at < ' ' ? '?' : *at, to);
+    fprintf(to,
+            "\n\nTrainings: %d, together %ld:%02ld:%02ld hours. Machine: %s, %d threads, %s "
+            "kernels. swwae %s. All options: [study.json](study.json).\n",
+            study->trainings, seconds / 3600, seconds / 60 % 60, seconds % 60, name,
+            asked ? asked : parallel_processors(), cpu_isa_name(cpu_choose(&complaint)),
+            swwae_version());
+}
