@@ -361,6 +361,31 @@ def test_as_class():
                "rebuild images as another class; train one with --decoder-top classes\n")
 
 
+def test_bench():
+    net = ["--arch", "(20)3c-2p-(20)3c-2p-10fc", "--image", "1x12x12", "--batch", "16",
+           "--repetitions", "2"]
+    result = run("bench", *net, "--json")
+    bench = json.loads(result.stdout) if result.returncode == 0 else {}
+    passes = bench.get("passes", [])
+    check("bench --json", bench.get("image") == [1, 12, 12] and bench["batch"] == 16
+          and bench["train"]["seconds"] > 0 and bench["flops"] < bench["flops_dense"]
+          and bench["peak_flops"] > 0, told(result))
+    check("bench --json: sparse passes avoid work and say so",
+          sum(p["flops"] < p["flops_dense"] and p["reason"].startswith("sparse")
+              for p in passes) >= 4, passes)
+    dense = json.loads(run("bench", *net, "--json", env={**os.environ, "SWWAE_SPARSE": "0"}).stdout)
+    check("bench: SWWAE_SPARSE=0 avoids nothing", dense["flops"] == dense["flops_dense"]
+          == bench["flops_dense"] and any("SWWAE_SPARSE=0" in p["reason"] for p in dense["passes"]))
+    text = run("bench", *net, "--explain")
+    check("bench --explain", text.returncode == 0 and "conv-pool" in text.stdout
+          and "images/s" in text.stdout and text.stdout.count("\n") == 9 + len(passes), told(text))
+    expect("bench: bad --image", ["bench", "--image", "32"], 2,
+           misuse("bench", 'option --image: "32" found, expected CxHxW such as 3x32x32'))
+    expect("bench: bad --arch", ["bench", "--arch", "4c"], 2, re.compile("option --arch: "))
+    expect("bench: an operand", ["bench", "run"], 2,
+           misuse("bench", '"run" found, expected options only'))
+
+
 if __name__ == "__main__":
     main(make_model, test_eval, test_info, test_predict, test_reconstruct, test_encode,
-         test_encode_stop, test_autoencoder, test_variant, test_as_class)
+         test_encode_stop, test_autoencoder, test_variant, test_as_class, test_bench)

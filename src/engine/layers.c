@@ -75,6 +75,9 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool no
                           .normed = normed};
 }
 
+/* Smaller kernels gain nothing by sparsity: docs/speed.md. */
+#define SPARSE_KERNEL 3
+
 static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[],
                             bool (*few)(int pool, int kernel)) {
     const struct network *n = plan->network;
@@ -84,7 +87,8 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             struct layer *l = &plan->encoder_layer[s][c];
             *l = conv_layer(&n->stage[s].encoder[c],
                             s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
-            l->conv_pool = plan->sparse && c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
+            l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL &&
+                           c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
                            !(normed && plan->training);
             l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
             l->trained = plan->training && encoder[s];
@@ -95,8 +99,8 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             struct layer *l = &plan->decoder_layer[s][c];
             *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
             l->few = s == 0 && c == 0 && layers_image_lanes(n) == 1;
-            const bool unpools = plan->sparse && !plan->every_cell && c + 1 == n->stage[s].convs &&
-                                 !n->variant.beta[s];
+            const bool unpools = plan->sparse && l->kernel >= SPARSE_KERNEL && !plan->every_cell &&
+                                 c + 1 == n->stage[s].convs && !n->variant.beta[s];
             l->unpool_conv = unpools && !l->few;
             l->unpool_few = unpools && l->few && few(n->stage[s].pool, l->kernel);
             l->sparse_sum = l->unpool_conv || l->unpool_few;

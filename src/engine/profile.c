@@ -92,6 +92,7 @@ static const char *reason(const struct plan *plan, const struct op *op, bool bac
     if (op->kind != &op_conv) return "";
     if (!beside_pool(plan, op->layer, &stage)) return "dense: no pool beside it";
     if (!plan->sparse) return "dense: SWWAE_SPARSE=0";
+    if (op->layer->kernel == 1) return "dense: a kernel of one cell gains nothing";
     if (plan->network->variant.beta[stage] > 0) return "dense: soft pooling uses every cell";
     if (plan->every_cell) return "dense: unpooling fills every cell";
     if (op->layer->few) return "dense: few output maps";
