@@ -2,7 +2,8 @@
  * every instruction set this machine has.
  *
  * The numbers are in tests/golden/NAME.safetensors, written by tests/golden/make_golden.py, which
- * says what each tensor holds and sees to it that no ReLU or switch is within 1e-5 of its tie. */
+ * says what each tensor holds and sees to it that no ReLU, switch or soft position is within 1e-5
+ * of its tie. */
 #include "base/cpu.h"
 #include "engine/engine.h"
 #include "golden/generator.h"
