@@ -24,8 +24,7 @@ static const struct arg own[] = {
      .fallback = "studies/NAME, studies/NAME-quick",
      .help = "the study's folder"},
     {.name = "quiet", .help = "no progress: only the result and errors"},
-    {.help = "Options of its trainings (swwae train --help); what is not given takes the study's "
-             "value"},
+    {.help = "Options of its trainings; what is not given takes the study's own value"},
 };
 #define OWN (sizeof own / sizeof *own)
 

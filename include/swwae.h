@@ -304,9 +304,9 @@ SWWAE_API swwae_status swwae_bench(const swwae_options *options, int channels, i
 
 /* ---- 6. Studies ------------------------------------------------------------------------- */
 
-/* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures, plots
- * (gnuplot, where it is installed), the runs themselves and a page of Markdown, study.md. A study
- * that was interrupted goes on where it stopped when it is run again with the same folder and
+/* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures,
+ * plots (gnuplot, where it is installed), the runs themselves and a page of Markdown, study.md. A
+ * study that was interrupted goes on where it stopped when it is run again with the same folder and
  * options; other options in the same folder are SWWAE_E_ARGUMENT.
  * name: see swwae_study_info_at. options: of its trainings; what was not set there takes the
  * study's own values, and what the study compares may not be set. seeds: trainings of each kind,

@@ -214,6 +214,10 @@ static void test_refused(void **state) {
     says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
          "option --out");
     swwae_options_free(options);
+    options = options_with("lambda-rec", "0", NULL);
+    says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+         "option --lambda-rec: 0 found");
+    swwae_options_free(options);
     const swwae_study_info *info;
     size_t count = 0;
     while ((info = swwae_study_info_at(count))) {

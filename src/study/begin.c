@@ -40,6 +40,9 @@ static swwae_status complete_options(struct study *study) {
             !(strcmp(v->name, "epochs") == 0 && options_given(study->given, "steps")))
             TRY(swwae_options_set(study->options, v->name,
                                   study->quick && v->quick ? v->quick : v->value));
+    CHECK(study->options->settings.lambda_rec > 0, SWWAE_E_ARGUMENT,
+          "option --lambda-rec: 0 found, but the study %s measures reconstructions",
+          study->kind->info.name);
     study->seed = study->options->settings.seed;
     CHECK(study->seed <= (uint64_t)INT64_MAX - (uint64_t)study->seeds, SWWAE_E_ARGUMENT,
           "option --seed: %s found, too large for %d seeds from there on",

@@ -337,6 +337,11 @@ static swwae_status write_page(const struct equivariance *e) {
     fprintf(to, "## Top stage (%d maps of %d × %d)\n\n", e->stage[e->stages - 1].maps,
             e->stage[e->stages - 1].height, e->stage[e->stages - 1].width);
     print_scores(to, e, e->stages - 1);
+    fputs(
+        "The untrained net tells how much of this is the architecture's alone: what training adds "
+        "is the difference to it. Single units jump where two places excite them nearly alike, "
+        "which lowers R², the ratio and the share followed, and leaves the slopes.\n\n",
+        to);
     if (!study->no_plots) fputs("![Change of where against shift](shift.png)\n\n", to);
     if (e->stages > 1) {
         fprintf(to, "## Lowest stage (%d maps of %d × %d)\n\n", e->stage[0].maps,

@@ -37,9 +37,9 @@ swwae_status probe_codes(float *what, float *where, swwae_model *model,
     CHECK(cells = malloc(values), SWWAE_E_MEMORY, "no memory for the codes of %zu images", n);
     TRY(swwae_model_encode(model, images, n, stage->stage, what, cells));
     for (size_t i = 0; i < values; i++) {
-        const int most = stage->pool - 1;
-        where[2 * i] = 2.0F * (float)(cells[i] % stage->pool) / (float)most - 1;
-        where[2 * i + 1] = 2.0F * (float)(cells[i] / stage->pool) / (float)most - 1;
+        const int column = cells[i] % stage->pool, row = cells[i] / stage->pool;
+        where[2 * i] = 2.0F * (float)column / (float)(stage->pool - 1) - 1;
+        where[2 * i + 1] = 2.0F * (float)row / (float)(stage->pool - 1) - 1;
     }
 fail:
     free(cells);

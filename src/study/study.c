@@ -8,23 +8,21 @@
 
 #include "train/options.h"
 
-static const struct study_kind *const kinds[] = {&study_where, &study_equivariance};
-#define KINDS (sizeof kinds / sizeof *kinds)
+#define KINDS 2
+static const struct study_kind *const kinds[KINDS] = {&study_where, &study_equivariance};
 
 const struct study_kind *study_kind_at(size_t i) { return i < KINDS ? kinds[i] : NULL; }
 
-static swwae_status find_kind(const struct study_kind **kind, const char *name) {
+/* NULL, with the sentence set, where there is none of that name. */
+static const struct study_kind *find_kind(const char *name) {
     char names[256] = "";
     for (size_t i = 0; i < KINDS; i++) {
-        if (strcmp(name, kinds[i]->info.name) == 0) {
-            *kind = kinds[i];
-            return SWWAE_OK;
-        }
+        if (strcmp(name, kinds[i]->info.name) == 0) return kinds[i];
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", kinds[i]->info.name);
     }
-    return status_set(SWWAE_E_ARGUMENT, "there is no study \"%.100s\", expected one of %s", name,
-                      names);
+    status_set(SWWAE_E_ARGUMENT, "there is no study \"%.100s\", expected one of %s", name, names);
+    return NULL;
 }
 
 swwae_status study_path(char path[STUDY_PATH], const struct study *study, const char *name) {
@@ -55,8 +53,9 @@ swwae_status study_say(struct study *study, const char *format, ...) {
 swwae_status study_run(const char *name, const swwae_options *options, int seeds, bool quick,
                        const char *folder, struct reporter *reporter) {
     swwae_status status = SWWAE_OK;
-    struct study study = {.given = options, .quick = quick, .reporter = reporter};
-    TRY(find_kind(&study.kind, name));
+    struct study study = {
+        .kind = find_kind(name), .given = options, .quick = quick, .reporter = reporter};
+    if (!study.kind) return SWWAE_E_ARGUMENT;
     study.seeds = seeds ? seeds : quick ? study.kind->quick_seeds : study.kind->seeds;
     if (folder) {
         CHECK(*folder && strlen(folder) < STUDY_PATH / 2, SWWAE_E_ARGUMENT,

@@ -58,7 +58,7 @@ swwae_status table_read(struct table *table, const char *path) {
               TABLE_COLUMNS);
         made.name[made.columns++] = at;
     }
-    made.cells = calloc(lines * (size_t)made.columns, sizeof *made.cells);
+    made.cells = calloc(lines * (size_t)made.columns + 1, sizeof *made.cells);
     CHECK(made.cells, SWWAE_E_MEMORY, "%.400s: no memory for its %zu rows", path, lines);
     while (*rest) {
         char *next = strchr(rest, '\n');

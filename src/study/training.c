@@ -34,9 +34,12 @@ int study_watch(const swwae_progress *event, void *user) {
 static swwae_status announce(struct study *study, const char *name, bool resumed) {
     char left[64] = "";
     const double seconds = typical(study, 0) * (study->trainings - study->training + 1);
-    if (study->finished)
-        snprintf(left, sizeof left, "; about %ld:%02ld minutes left in all", lround(seconds) / 60,
-                 lround(seconds) % 60);
+    const long all = lround(seconds), hours = all / 3600;
+    if (study->finished && hours)
+        snprintf(left, sizeof left, "; about %ld:%02ld:%02ld left in all", hours, all / 60 % 60,
+                 all % 60);
+    else if (study->finished)
+        snprintf(left, sizeof left, "; about %ld:%02ld left in all", all / 60, all % 60);
     return study_say(study, "training %d of %d: %s%s%s", study->training, study->trainings, name,
                      resumed ? ", going on" : "", left);
 }
@@ -97,7 +100,7 @@ static swwae_status measure(struct training_result *result, struct study *study,
     TRY(study_load(&model, study, name));
     TRY(swwae_evaluate(model, test, study_watch, study, &evaluation));
     CHECK(evaluation.has_rec, SWWAE_E_ARGUMENT,
-          "option --lambda-rec: 0 found, but this study measures reconstructions");
+          "runs/%s: its decoder was not trained, but this study measures reconstructions", name);
     TRY(table_read(&metrics, folder->metrics));
     *result = (struct training_result){.rec = evaluation.rec,
                                        .seconds = table_cell(&metrics, -1, "seconds")};

@@ -212,7 +212,7 @@ static swwae_status draw_images(const struct where *where, bool *drawn) {
     swwae_dataset_image_size(where->test, &channels, &height, &width);
     const size_t pixels = (size_t)channels * (size_t)height * (size_t)width;
     const size_t row = (size_t)count * pixels;
-    float *images = calloc((1 + POOLS * UNPOOLS) * row, sizeof *images);
+    float *images = calloc((1 + POOLS * UNPOOLS) * row + 1, sizeof *images);
     CHECK(images, SWWAE_E_MEMORY, "no memory for %d images", (1 + POOLS * UNPOOLS) * count);
     *drawn = channels == 1 || channels == 3;
     if (!*drawn) goto fail; /* no picture has that many */
@@ -394,7 +394,7 @@ fail:
 static swwae_status run(struct study *study) {
     swwae_status status = SWWAE_OK;
     struct where where = {.study = study};
-    bool pictures;
+    bool pictures = false;
     const size_t cells = (size_t)POOLS * UNPOOLS * (size_t)study->seeds;
     CHECK(where.rec = calloc(3 * cells, sizeof *where.rec), SWWAE_E_MEMORY,
           "no memory for %zu results", cells);
