@@ -82,7 +82,7 @@ static void norm_join(const struct join *j, const struct op *op) {
         const double slope = total(j, op, 2, c), tilt = total(j, op, 3, c);
         const double s = inverse_deviation(j, op, c), scale = (double)j->parameters[l->scale + c];
         value[NORM_TILT * width + c] = (real)(-scale * s * s * s * tilt / count);
-        value[NORM_OFFSET * width + c] = (real)(-scale * s * slope / count);
+        value[NORM_SLOPE * width + c] = (real)(slope / count);
         j->gradient[l->bias + c] = (real)slope;
         j->gradient[l->scale + c] = (real)(s * tilt);
     }
@@ -91,8 +91,8 @@ static void norm_join(const struct join *j, const struct op *op) {
 static void sums_back(const struct pass *p, const struct op *op) {
     const struct map x = pass_value(p, op->in[0].tensor), d = pass_gradient(p, op->out[0]);
     struct gradient dx = gradient_begin(p, &op->in[0]);
-    p->kernels->norm_back(&dx.map, &d, &x, values(p, op, NORM_MEAN), values(p, op, NORM_FACTOR),
-                          values(p, op, NORM_TILT), values(p, op, NORM_OFFSET), p->images);
+    p->kernels->norm_back(&dx.map, &d, &x, values(p, op, NORM_MEAN), values(p, op, NORM_SLOPE),
+                          values(p, op, NORM_FACTOR), values(p, op, NORM_TILT), p->images);
     gradient_end(p, &op->in[0], false);
 }
 

@@ -38,7 +38,7 @@ struct layer {
 /* What a normalisation keeps for each channel once a batch's sums are known. Norm values are
  * (NORM_VALUES, channels padded to lanes); norm sums (4, channels padded): of x, x^2, and on the
  * way back of d, d (x - mean). */
-enum { NORM_MEAN, NORM_FACTOR, NORM_BIAS, NORM_TILT, NORM_OFFSET, NORM_VALUES };
+enum { NORM_MEAN, NORM_FACTOR, NORM_BIAS, NORM_TILT, NORM_SLOPE, NORM_VALUES };
 
 /* An activation of one image, and its gradient. */
 struct tensor {

@@ -127,9 +127,9 @@ struct kernels {
     /* sum(2, channels padded) += sums of d and of d (x - mean). */
     void (*norm_back_sums)(double *sum, const struct map *d, const struct map *x, const real *mean,
                            int images);
-    /* dx = factor d + tilt (x - mean) + offset. */
+    /* dx = factor (d - d_mean) + tilt (x - mean). */
     void (*norm_back)(struct map *dx, const struct map *d, const struct map *x, const real *mean,
-                      const real *factor, const real *tilt, const real *offset, int images);
+                      const real *d_mean, const real *factor, const real *tilt, int images);
 
     /* y = pool(ReLU(x * w + bias)) without the map between: bit for bit what conv and then pool
      * give. conv->y is the pooled map, blocked; relu is implied, gate not supported; weight from

@@ -70,7 +70,7 @@ static void norm_back_sums(double *sum, const struct map *d, const struct map *x
 }
 
 static void norm_back(struct map *dx, const struct map *d, const struct map *x, const real *mean,
-                      const real *factor, const real *tilt, const real *offset, int images) {
+                      const real *d_mean, const real *factor, const real *tilt, int images) {
     const int lanes = x->lanes;
     for (int n = 0; n < images; n++)
         for (int b = 0; b < map_blocks(x); b++)
@@ -80,7 +80,7 @@ static void norm_back(struct map *dx, const struct map *d, const struct map *x, 
                 for (int j = 0; j < x->width; j++)
                     for (int l = 0; l < lanes; l++) {
                         const int c = b * lanes + l, k = j * lanes + l;
-                        to[k] = factor[c] * slope[k] + tilt[c] * (value[k] - mean[c]) + offset[c];
+                        to[k] = factor[c] * (slope[k] - d_mean[c]) + tilt[c] * (value[k] - mean[c]);
                     }
             }
 }
