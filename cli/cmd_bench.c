@@ -54,8 +54,17 @@ static size_t list_options(struct arg *table) {
 
 static bool read_image(const struct args *args, int *channels, int *height, int *width) {
     const char *text = args_given(args, "image") ? args_value(args, "image") : "1x32x32";
-    char rest;
-    if (sscanf(text, "%dx%dx%d%c", channels, height, width, &rest) == 3) return true;
+    int *const sizes[3] = {channels, height, width};
+    const char *at = text;
+    int read = 0;
+    while (read < 3) {
+        char *end;
+        const long size = strtol(at, &end, 10);
+        if (end == at || size < 1 || size > 4096 || *end != (read < 2 ? 'x' : 0)) break;
+        *sizes[read++] = (int)size;
+        at = end + 1;
+    }
+    if (read == 3) return true;
     report_misused(args->command, "option --image: \"%s\" found, expected CxHxW such as 3x32x32",
                    text);
     return false;

@@ -6,7 +6,8 @@
 
 static const real *values(const struct pass *p, const struct op *op, int which) {
     const struct map *map = &p->plan->tensor[op->out[0]].map;
-    return p->norm_values + op->layer->norm_value + (size_t)(which * map_blocks(map) * map->lanes);
+    const ptrdiff_t width = (ptrdiff_t)map_blocks(map) * map->lanes;
+    return p->norm_values + op->layer->norm_value + which * width;
 }
 
 static size_t padded(const struct plan *plan, const struct op *op) {

@@ -112,7 +112,7 @@ struct bytes {
 
 static void move_byte(void *context, int c, int i, int j, int row, int column) {
     const struct bytes *bytes = context;
-    const size_t window = (size_t)(i * bytes->stage->pooled_width + j);
+    const size_t window = (size_t)i * (size_t)bytes->stage->pooled_width + (size_t)j;
     const size_t windows = (size_t)bytes->stage->pooled_height * (size_t)bytes->stage->pooled_width;
     bytes->where[((size_t)(c / LANES) * windows + window) * LANES + (size_t)(c % LANES)] =
         (uint8_t)(row * bytes->stage->pool + column);
