@@ -3,9 +3,8 @@
 
 /* Independent sums: enough to hide the latency, few enough to stay in registers. */
 #define CHAINS (VEC == 16 ? 12 : VEC == 8 ? 6 : 3)
-* /
 
-    static double spin(real *out, long rounds) {
+static double spin(real *out, long rounds) {
     v16 sum[CHAINS];
     const v16 x = v_splat(0.999f), y = v_splat(1e-3f);
     UNROLL
