@@ -78,7 +78,7 @@ static swwae_options *options_with(const char *name, ...) {
 }
 
 static swwae_options *where_options(void) {
-    return options_with("arch", "(4)5c-(2)3c-2p", "epochs", "10", "batch", "8", "lr", "0.01",
+    return options_with("arch", "(4)5c-(2)3c-2p", "epochs", "5", "batch", "4", "lr", "0.01",
                         "validation", "40", NULL);
 }
 

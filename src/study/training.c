@@ -9,6 +9,7 @@
 
 #include "study/table.h"
 #include "train/folder.h"
+#include "train/number.h"
 
 /* Seconds a training of this study takes, as far as is known; `present` is the guess for the one
  * under way. */
@@ -63,11 +64,14 @@ static swwae_status write_result(const struct training_result *result, const str
                                  const char *name) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
-    char file[STUDY_PATH];
+    char file[STUDY_PATH], rec[NUMBER_TEXT], seconds[NUMBER_TEXT];
     snprintf(file, sizeof file, "runs/%s/test.csv", name);
     TRY(page_begin(&page, study, file));
     fputs("rec,seconds\n", page.to);
-    page_row(page.to, (double[]){result->rec, result->seconds}, 2);
+    /* exact, so that what is computed from it is the same when it is read back */
+    number_print(rec, result->rec);
+    number_print(seconds, result->seconds);
+    fprintf(page.to, "%s,%s\n", rec, seconds);
     TRY(page_commit(&page));
 fail:
     page_abandon(&page);
