@@ -217,7 +217,7 @@ static double ours_train(struct ours *o) {
     const double begin = now_ms();
     if (engine_step(o->training, &o->losses, o->gradient, o->parameters, &batch))
         die(swwae_last_error());
-    optimizer_step(&o->adam, o->parameters, o->gradient, LR, o->threads);
+    optimizer_step(&o->adam, o->parameters, o->gradient, LR, engine_pool(o->training));
     return now_ms() - begin;
 }
 

@@ -360,7 +360,7 @@ static int compare_curve(const struct golden *g, struct engine *engine, const ch
             faults++;
         }
         carried += CARRY * lr * gradient_slack(g, gradient);
-        optimizer_step(&adam, parameters, gradient, lr, 1);
+        optimizer_step(&adam, parameters, gradient, lr, NULL);
     }
     optimizer_free(&adam);
     free(sensitivity);

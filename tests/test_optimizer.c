@@ -80,6 +80,7 @@ static float *train(const struct network *network, const struct settings *settin
     assert_int_equal(optimizer_create(&optimizer, network, settings), SWWAE_OK);
     size_t n = network->parameters;
     float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+    struct pool *pool = pool_create(threads);
     for (size_t i = 0; i < n; i++) p[i] = parameter(i);
     for (size_t t = 0; t < STEPS; t++) {
         if (t == stop) { /* a resumed run: another optimizer that takes over the state */
@@ -92,9 +93,10 @@ static float *train(const struct network *network, const struct settings *settin
             optimizer = next;
         }
         for (size_t i = 0; i < n; i++) g[i] = gradient(i, t);
-        optimizer_step(&optimizer, p, g, 0.01, threads);
+        optimizer_step(&optimizer, p, g, 0.01, pool);
     }
     assert_int_equal(optimizer.step, STEPS);
+    pool_free(pool);
     optimizer_free(&optimizer);
     free(g);
     return p;
@@ -163,7 +165,7 @@ static void test_decay_spares_biases(void **state) {
     float *p = malloc(network.parameters * sizeof *p);
     float *g = calloc(network.parameters, sizeof *g);
     for (size_t i = 0; i < network.parameters; i++) p[i] = 1;
-    optimizer_step(&optimizer, p, g, 0.5, 2);
+    optimizer_step(&optimizer, p, g, 0.5, NULL);
     for (size_t i = 0; i < network.view_count; i++)
         for (size_t k = 0; k < network.view[i].size; k++)
             assert_true(p[network.view[i].offset + k] == (network.view[i].fan_in ? 0.75f : 1.0f));
@@ -188,7 +190,7 @@ static void test_running(void **state) {
         assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);
         network_initialise(p, &network, 1);
         for (size_t i = 0; i < n; i++) g[i] = 3;
-        for (int t = 0; t < 2; t++) optimizer_step(&optimizer, p, g, 0.7, 2);
+        for (int t = 0; t < 2; t++) optimizer_step(&optimizer, p, g, 0.7, NULL);
         size_t running = 0;
         for (size_t i = 0; i < network.view_count; i++) {
             const struct view *view = &network.view[i];
@@ -225,7 +227,7 @@ static void test_decay_spares_scales(void **state) {
     float *p = malloc(network.parameters * sizeof *p);
     float *g = calloc(network.parameters, sizeof *g);
     network_initialise(p, &network, 1);
-    optimizer_step(&optimizer, p, g, 0.5, 1);
+    optimizer_step(&optimizer, p, g, 0.5, NULL);
     for (size_t i = 0; i < network.view_count; i++)
         if (network.view[i].role == ROLE_SCALE) assert_true(p[network.view[i].offset] == 1);
     free(p);

@@ -3,7 +3,6 @@
  * depth-first through each segment of the plan. */
 #include "engine/cpu.h"
 
-#include "base/parallel.h"
 #include "engine/layers.h"
 
 #include <math.h>
@@ -58,6 +57,7 @@ swwae_status engine_create(struct engine **engine, const struct network *network
     book(e);
     TRY(arena_allocate(&e->arena));
     book(e);
+    e->pool = pool_create(e->workers);
     *engine = e;
     return SWWAE_OK;
 fail:
@@ -67,6 +67,7 @@ fail:
 
 void engine_free(struct engine *e) {
     if (!e) return;
+    pool_free(e->pool);
     arena_free(&e->arena);
     for (int k = 0; k < e->workspaces; k++) {
         free(e->workspace[k].value);
@@ -97,6 +98,10 @@ size_t engine_memory_needed(const struct network *network, const struct engine_o
     return bytes;
 }
 
+struct pool *engine_pool(struct engine *engine) {
+    return engine->pool;
+}
+
 size_t engine_memory(const struct engine *engine) { return tables(engine) + engine->arena.size; }
 
 /* ---- weights in, gradients out: one job a layer ---- */
@@ -115,7 +120,7 @@ static void pack_layer(void *context, int j, int worker) {
 
 void engine_pack(struct engine *e, const real *parameters) {
     struct layers_job job = {.e = e, .parameters = parameters};
-    parallel_run(e->workers, e->plan.layers, pack_layer, &job);
+    pool_run(e->pool, e->plan.layers, pack_layer, &job);
 }
 
 static void read_layer(void *context, int j, int worker) {
@@ -222,7 +227,7 @@ static void run_moves(struct step_job *job, const real *parameters, real *gradie
         do {
             op = move_of(&e->plan, job->end++, &back);
         } while (!join_of(op, back) && job->end < 2 * e->plan.ops);
-        parallel_run(e->workers, ENGINE_SHARES, step_share, job);
+        pool_run(e->pool, ENGINE_SHARES, step_share, job);
         if (join_of(op, back)) join_of(op, back)(&join, op);
     }
 }
@@ -292,8 +297,8 @@ swwae_status engine_step(struct engine *e, struct losses *losses, real *gradient
     struct layers_job layers = {.e = e, .parameters = parameters, .gradient = gradient};
     engine_pack(e, parameters);
     run_moves(&step, parameters, gradient);
-    parallel_run(e->workers, SUM_JOBS, add_shares, e);
-    parallel_run(e->workers, e->plan.layers, read_layer, &layers);
+    pool_run(e->pool, SUM_JOBS, add_shares, e);
+    pool_run(e->pool, e->plan.layers, read_layer, &layers);
     losses_total(losses, e, &step);
 fail:
     return status;

@@ -3,6 +3,7 @@
 #ifndef SWWAE_ENGINE_CPU_H
 #define SWWAE_ENGINE_CPU_H
 
+#include "base/parallel.h"
 #include "engine/op.h"
 
 /* A fixed part of a batch: what it adds up is kept apart. */
@@ -24,6 +25,7 @@ struct engine {
     struct kernels kernels;
     struct arena arena;
     int workers;
+    struct pool *pool;           /* of as many threads */
     int workspaces;              /* one a worker, or one a share where the plan is whole */
     real *packed;                /* (plan.packed_size) */
     real *norm_values;           /* (plan.norm_values) */

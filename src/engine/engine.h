@@ -6,6 +6,7 @@
 #ifndef SWWAE_ENGINE_ENGINE_H
 #define SWWAE_ENGINE_ENGINE_H
 
+#include "base/parallel.h"
 #include "model/objective.h"
 
 #define ENGINE_SHARES 8
@@ -43,6 +44,9 @@ void engine_free(struct engine *engine);
 /* Bytes that engine_create would allocate; 0 when they do not fit into a size_t or memory is out.
  */
 size_t engine_memory_needed(const struct network *network, const struct engine_options *options);
+
+/* The engine's threads, for other work between its calls; may be NULL: one thread. */
+struct pool *engine_pool(struct engine *engine);
 
 /* Bytes the engine holds. */
 size_t engine_memory(const struct engine *engine);

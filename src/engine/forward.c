@@ -1,8 +1,6 @@
 /* forward.c - forward passes: classes, reconstructions and codes of images. */
 #include "engine/cpu.h"
 
-#include "base/parallel.h"
-
 #include <string.h>
 
 struct forward_job {
@@ -116,7 +114,7 @@ swwae_status engine_forward(struct engine *e, const struct forward *forward, con
     CHECK(n >= 1, SWWAE_E_ARGUMENT, "%d images found, expected at least 1", n);
     struct forward_job job = {.e = e, .forward = forward, .images = images, .n = n};
     engine_pack(e, parameters);
-    parallel_run(e->workers, ENGINE_SHARES, forward_share, &job);
+    pool_run(e->pool, ENGINE_SHARES, forward_share, &job);
 fail:
     return status;
 }

@@ -114,7 +114,7 @@ static swwae_status step(struct bench *b, struct engine *engine, uint64_t number
     TRY(engine_step(engine, &losses, b->gradient, b->model->parameters, &batch));
     CHECK(isfinite(losses.total), SWWAE_E_NUMERIC, "step %llu: the loss is not finite",
           (unsigned long long)number);
-    optimizer_step(&b->optimizer, b->model->parameters, b->gradient, 1e-4, b->threads);
+    optimizer_step(&b->optimizer, b->model->parameters, b->gradient, 1e-4, engine_pool(engine));
 fail:
     return status;
 }
@@ -149,7 +149,7 @@ static double spin_rate(const struct bench *b) {
     struct spin spin = {.kernels = &b->kernels};
     const int jobs = b->threads < ENGINE_SHARES ? b->threads : ENGINE_SHARES;
     double rate = 0;
-    parallel_run(jobs, jobs, spin_job, &spin);
+    pool_run(engine_pool(b->training), jobs, spin_job, &spin);
     for (int j = 0; j < jobs; j++) rate += spin.rate[j];
     return rate;
 }

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/parallel.h"
-
 #define CHUNK 16384 /* values: 64 KiB of each of four arrays, about a core's second-level cache */
 
 #define BETA1 0.9
@@ -123,7 +121,7 @@ static void job(void *context, int j, int worker) {
 }
 
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
-                    double lr, int threads) {
+                    double lr, struct pool *pool) {
     optimizer->step++;
     struct step step = {.optimizer = optimizer,
                         .gradient = gradient,
@@ -131,5 +129,5 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
                         .correction1 = 1 - power(BETA1, optimizer->step),
                         .correction2 = 1 - power(BETA2, optimizer->step)};
     step.parameters = parameters;
-    parallel_run(threads, optimizer->chunks, job, &step);
+    pool_run(pool, optimizer->chunks, job, &step);
 }

@@ -2,6 +2,7 @@
 #ifndef SWWAE_TRAIN_OPTIMIZER_H
 #define SWWAE_TRAIN_OPTIMIZER_H
 
+#include "base/parallel.h"
 #include "model/network.h"
 #include "train/options.h"
 
@@ -29,8 +30,8 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
 void optimizer_free(struct optimizer *optimizer);
 
 /* One step at learning rate lr. Every value is worked out on its own, so the result does not
- * depend on threads (>= 1). */
+ * depend on the pool, which may be NULL. */
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
-                    double lr, int threads);
+                    double lr, struct pool *pool);
 
 #endif

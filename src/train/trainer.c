@@ -288,7 +288,8 @@ static swwae_status take_step(struct run *run) {
                                 .step = run->state.step};
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     if (!isfinite(losses.total)) return diverged(run, &losses);
-    optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr, run->threads);
+    optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr,
+                   engine_pool(run->engine));
     sums_add(&run->state.sums, &losses);
     run->state.step++;
 fail:
