@@ -330,6 +330,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
         plan->classifier = plan->objective.nll > 0 || mirror;
     }
     plan->sparse = !options->dense;
+    plan->bf16 = options->precision == PRECISION_BF16;
     plan->other = !plan->training && options->where == SWWAE_WHERE_OTHER &&
                   network->variant.unpooling == UNPOOL_SWITCHES;
     plan->every_cell = network->variant.unpooling == UNPOOL_UPSAMPLE ||
@@ -433,6 +434,25 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
     }
 }
 
+/* Values of the largest map that a group's convolution reads as bf16. */
+static size_t measure_pairs(const struct plan *plan) {
+    size_t most = 0;
+    for (int i = 0; i < plan->ops; i++) {
+        const struct op *op = &plan->op[i];
+        if (op->kind != &op_conv && op->kind != &op_conv_pool) continue;
+        for (int back = 0; back < 2; back++) {
+            if (!(back ? op->layer->bf16_back : op->layer->bf16)) continue;
+            const struct tensor *t = &plan->tensor[back ? op->out[0] : op->in[0].tensor];
+            const struct map x = map_shape(t->map.channels, t->map.height, t->map.width,
+                                           back ? t->gradient_ring : t->map.ring, LANES);
+            const struct map pairs = pack_pairs_shape(&x);
+            const size_t size = map_size(&pairs, plan->group);
+            if (size > most) most = size;
+        }
+    }
+    return most;
+}
+
 void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan) {
     size_t scratch = 0, lists = 0;
     measure_sparse(plan, &lists, &scratch);
@@ -448,5 +468,6 @@ void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan
     }
     w->scratch = arena_take(arena, scratch, sizeof(real));
     w->lists = arena_take(arena, lists, 1);
+    w->pairs = arena_take(arena, measure_pairs(plan), sizeof(real));
     book_where(w, arena, plan);
 }
