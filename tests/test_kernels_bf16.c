@@ -177,6 +177,41 @@ static void test_conv_pool(void **state) {
         }
 }
 
+static void test_conv_outer(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int ring = 0; ring < 2; ring++) {
+            const struct shape *s = &shapes[i];
+            const size_t size = pack_outer_size(s->out, s->in, s->kernel);
+            struct tensor v = tensor(s->out, s->height, s->width, ring, LANES, s->images);
+            struct tensor x = tensor(s->in, s->height, s->width, s->kernel / 2, LANES, s->images);
+            float *sum[3], *memory[2] = {buffer(v.size), buffer(x.size)};
+            for (int k = 0; k < 3; k++) {
+                sum[k] = buffer(size);
+                for (size_t j = 0; j < size; j++) sum[k][j] = j % 16 < 3 ? 0.5f : 0;
+            }
+            fill(&v, s->images);
+            fill(&x, s->images);
+            struct map v_pairs = map_place(v.map, memory[0]), x_pairs = map_place(x.map, memory[1]);
+            tested.round_neighbours(&v_pairs, &v.map, s->images);
+            tested.round_neighbours(&x_pairs, &x.map, s->images);
+            tested.conv_outer_bf16(sum[0], &v_pairs, &x_pairs, s->kernel, s->images);
+            for (size_t j = 0; j < v.size; j++) v.memory[j] = rounded(v.memory[j]);
+            for (size_t j = 0; j < x.size; j++) x.memory[j] = rounded(x.memory[j]);
+            reference.conv_outer(sum[1], &v.map, &x.map, s->kernel, s->images);
+            absolute(v.memory, v.size);
+            absolute(x.memory, x.size);
+            reference.conv_outer(sum[2], &v.map, &x.map, s->kernel, s->images);
+            compare("conv_outer_bf16", sum[0], sum[1], sum[2],
+                    (double)s->images * s->height * (s->width + 1) + 1, size);
+            tensor_free(&v, s->images);
+            tensor_free(&x, s->images);
+            for (int k = 0; k < 3; k++) buffer_free(sum[k], size);
+            buffer_free(memory[0], v.size);
+            buffer_free(memory[1], x.size);
+        }
+}
+
 /* Only the table of AVX-512 on a machine with bf16 has the entries, and then all of them. */
 static void test_table(void **state) {
     (void)state;
@@ -187,13 +222,16 @@ static void test_table(void **state) {
         assert_int_equal(table.round_bf16 != NULL, there);
         assert_int_equal(table.conv_bf16 != NULL, there);
         assert_int_equal(table.conv_pool_bf16 != NULL, there);
+        assert_int_equal(table.round_neighbours != NULL, there);
+        assert_int_equal(table.conv_outer_bf16 != NULL, there);
     }
 }
 
 int main(void) {
     const struct CMUnitTest always[] = {cmocka_unit_test(test_table)};
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rounding), cmocka_unit_test(test_conv),
-                                       cmocka_unit_test(test_conv_pool)};
+                                       cmocka_unit_test(test_conv_pool),
+                                       cmocka_unit_test(test_conv_outer)};
     rng = rng_stream(11, RNG_WEIGHTS, 0);
     const int failures = cmocka_run_group_tests_name("table", always, NULL, NULL);
     if (!cpu_has_bf16()) {

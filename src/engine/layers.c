@@ -27,8 +27,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     plan->layer[plan->layers++] = l;
     /* planar maps are small */
     l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
-    l->bf16_back = plan->bf16 && l->kernel && l->trained && back && !l->conv_pool &&
-                   !l->unpool_conv && !l->few;
+    l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
     const size_t bias =
         l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
     size_t size;

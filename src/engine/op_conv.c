@@ -22,13 +22,27 @@ static void conv_forward(const struct pass *p, const struct op *op) {
                    : p->kernels->conv)(&conv);
 }
 
+/* The gradient of the weights of a layer with blocked maps on both sides. */
+static void add_outer(const struct pass *p, const struct layer *layer, const struct map *d,
+                      const struct map *x) {
+    if (!layer->bf16) {
+        p->kernels->conv_outer(p->sum + layer->sum, d, x, layer->kernel, p->images);
+        return;
+    }
+    struct map d_pairs = map_place(*d, p->w->pairs);
+    struct map x_pairs = map_place(*x, p->w->pairs + map_size(d, p->images));
+    p->kernels->round_neighbours(&d_pairs, d, p->images);
+    p->kernels->round_neighbours(&x_pairs, x, p->images);
+    p->kernels->conv_outer_bf16(p->sum + layer->sum, &d_pairs, &x_pairs, layer->kernel, p->images);
+}
+
 static void conv_back(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
     const struct map d = pass_gradient(p, op->out[0]), x = pass_value(p, op->in[0].tensor);
     if (layer->few)
         p->kernels->conv_outer(p->sum + layer->sum, &x, &d, layer->kernel, p->images);
     else
-        p->kernels->conv_outer(p->sum + layer->sum, &d, &x, layer->kernel, p->images);
+        add_outer(p, layer, &d, &x);
     if (!layer->normed) p->kernels->sum_pixels(p->sum + layer->bias_sum, &d, p->images);
     if (!gradient_wanted(p, &op->in[0])) return;
     const struct gradient dx = gradient_begin(p, &op->in[0]);

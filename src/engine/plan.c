@@ -434,21 +434,20 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
     }
 }
 
-/* Values of the largest map that a group's convolution reads as bf16. */
+/* Values of the maps that a group's convolution reads as bf16: pairs of channels of what goes in or
+ * of its gradient, or pairs of pixels of both. */
 static size_t measure_pairs(const struct plan *plan) {
     size_t most = 0;
     for (int i = 0; i < plan->ops; i++) {
         const struct op *op = &plan->op[i];
-        if (op->kind != &op_conv && op->kind != &op_conv_pool) continue;
-        for (int back = 0; back < 2; back++) {
-            if (!(back ? op->layer->bf16_back : op->layer->bf16)) continue;
-            const struct tensor *t = &plan->tensor[back ? op->out[0] : op->in[0].tensor];
-            const struct map x = map_shape(t->map.channels, t->map.height, t->map.width,
-                                           back ? t->gradient_ring : t->map.ring, LANES);
-            const struct map pairs = pack_pairs_shape(&x);
-            const size_t size = map_size(&pairs, plan->group);
-            if (size > most) most = size;
-        }
+        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !op->layer->bf16) continue;
+        const struct tensor *y = &plan->tensor[op->out[0]];
+        const struct map *x = &plan->tensor[op->in[0].tensor].map;
+        const struct map d =
+            map_shape(y->map.channels, y->map.height, y->map.width, y->gradient_ring, y->map.lanes);
+        size_t size = map_size(x, plan->group);
+        if (op->kind == &op_conv && op->layer->trained) size += map_size(&d, plan->group);
+        if (size > most) most = size;
     }
     return most;
 }

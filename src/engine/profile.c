@@ -102,7 +102,7 @@ static const char *reason(const struct plan *plan, const struct op *op, bool bac
 
 /* The kind of operation, and whether its dense pass multiplies bf16. */
 static const char *kernel_name(const struct op *op, bool back) {
-    if (op->kind == &op_conv && (back ? op->layer->bf16_back : op->layer->bf16)) return "conv/bf16";
+    if (op->kind == &op_conv && op->layer->bf16) return "conv/bf16";
     if (op->kind == &op_conv_pool && !back && op->layer->bf16) return "conv-pool/bf16";
     return op->kind->name;
 }

@@ -72,12 +72,12 @@ INLINE void group_run(const struct conv *c, struct tile start, const int vectors
 }
 
 static void group_one_blocked(const struct conv *c, struct tile t) {
-    group_run(c, t, 1, TILE_LANES);
+    group_run(c, t, 1, LANES / STEP);
 }
 static void group_one_planar(const struct conv *c, struct tile t) { group_run(c, t, 1, 1); }
 #if TILE_VECTORS == 2
 static void group_two_blocked(const struct conv *c, struct tile t) {
-    group_run(c, t, 2, TILE_LANES);
+    group_run(c, t, 2, LANES / STEP);
 }
 static void group_two_planar(const struct conv *c, struct tile t) { group_run(c, t, 2, 1); }
 #endif
@@ -96,11 +96,11 @@ static void conv(const struct conv *c) {
             };
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
-                (TILE_PLANAR(c) ? group_two_planar : group_two_blocked)(c, t);
+                (STEP_PLANAR(&c->x) ? group_two_planar : group_two_blocked)(c, t);
                 continue;
             }
 #endif
-            (TILE_PLANAR(c) ? group_one_planar : group_one_blocked)(c, t);
+            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(c, t);
         }
 }
 

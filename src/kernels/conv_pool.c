@@ -149,12 +149,12 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
 }
 
 static void group_one_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 1, TILE_LANES);
+    group_run(to, t, 1, LANES / STEP);
 }
 static void group_one_planar(const struct target *to, struct tile t) { group_run(to, t, 1, 1); }
 #if TILE_VECTORS == 2
 static void group_two_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 2, TILE_LANES);
+    group_run(to, t, 2, LANES / STEP);
 }
 static void group_two_planar(const struct target *to, struct tile t) { group_run(to, t, 2, 1); }
 #endif
@@ -176,11 +176,11 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
             };
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
-                (TILE_PLANAR(c) ? group_two_planar : group_two_blocked)(&to, t);
+                (STEP_PLANAR(&c->x) ? group_two_planar : group_two_blocked)(&to, t);
                 continue;
             }
 #endif
-            (TILE_PLANAR(c) ? group_one_planar : group_one_blocked)(&to, t);
+            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(&to, t);
         }
 }
 

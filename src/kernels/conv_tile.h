@@ -5,33 +5,7 @@
 #ifndef SWWAE_KERNELS_CONV_TILE_H
 #define SWWAE_KERNELS_CONV_TILE_H
 
-#include "kernels/isa.h"
-
-#ifdef SWWAE_BF16
-#include <immintrin.h>
-
-/* x holds pairs of neighbouring channels as bf16, and so do the weights: a 32-bit word is a step of
- * the sum. */
-#define TILE_LANES (LANES / 2)
-#define TILE_PLANAR(c) false
-
-INLINE v16 tile_splat(const float *x) {
-    int32_t pair;
-    memcpy(&pair, x, sizeof pair);
-    return (v16){(vx)_mm512_set1_epi32(pair)};
-}
-
-INLINE v16 tile_fma(v16 value, v16 weight, v16 sum) {
-    return (v16){_mm512_dpbf16_ps(sum.a, (__m512bh)value.a, (__m512bh)weight.a)};
-}
-#else
-#define TILE_LANES LANES /* of a pixel of x that is not planar */
-#define TILE_PLANAR(c) ((c)->x.lanes == 1)
-
-INLINE v16 tile_splat(const float *x) { return v_splat(*x); }
-
-INLINE v16 tile_fma(v16 value, v16 weight, v16 sum) { return v_fma(value, weight, sum); }
-#endif
+#include "kernels/step.h"
 
 struct tile {
     const float *x; /* tap (0, 0) of the tile's first pixel */
@@ -66,10 +40,10 @@ INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int ro
                     for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
                     UNROLL
                     for (int p = 0; p < rows * columns; p++) {
-                        const v16 value = tile_splat(x + p / columns * row + p % columns * pixel);
+                        const v16 value = step_splat(x + p / columns * row + p % columns * pixel);
                         UNROLL
                         for (int v = 0; v < vectors; v++)
-                            sum[p * vectors + v] = tile_fma(value, weight[v], sum[p * vectors + v]);
+                            sum[p * vectors + v] = step_fma(value, weight[v], sum[p * vectors + v]);
                     }
                 }
             }

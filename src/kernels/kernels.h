@@ -143,6 +143,11 @@ struct kernels {
     /* As conv and conv_pool; x a map of pairs, weight from pack_conv_bf16. */
     void (*conv_bf16)(const struct conv *conv);
     void (*conv_pool_bf16)(const struct conv *conv, uint8_t *where, int pool);
+    /* pairs, of x's shape, = x rounded and x's neighbour to the right, 0 past the ring's end. */
+    void (*round_neighbours)(struct map *pairs, const struct map *x, int images);
+    /* As conv_outer; v and s from round_neighbours. */
+    void (*conv_outer_bf16)(real *sum, const struct map *v, const struct map *s, int kernel,
+                            int images);
 
     /* See struct scatter. Every element of y is written; its sum runs by chunk of 32 channels,
      * window, cell, channel, after the bias. */
