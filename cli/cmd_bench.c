@@ -20,10 +20,10 @@ static const char examples[] =
 
 /* Options of a training that change its speed. */
 static const char *const passed[] = {
-    "arch",        "batch",     "threads",   "labels",   "labelled-share", "lambda-nll",
-    "lambda-rec",  "lambda-m",  "lambda-l1", "beta",     "unpool",         "rec-layers",
-    "decoder-top", "tied",      "norm",      "dropout",  "dropout-conv",   "noise",
-    "where-noise", "reduction", "output",    "optimizer"};
+    "arch",        "batch",     "threads",   "labels",    "labelled-share", "lambda-nll",
+    "lambda-rec",  "lambda-m",  "lambda-l1", "beta",      "unpool",         "rec-layers",
+    "decoder-top", "tied",      "norm",      "dropout",   "dropout-conv",   "noise",
+    "where-noise", "reduction", "output",    "optimizer", "precision"};
 #define PASSED (sizeof passed / sizeof *passed)
 
 static const struct arg own[] = {

@@ -38,7 +38,7 @@ static const struct group {
     {"Training",
      {"epochs", "steps", "batch", "labelled-share", "optimizer", "lr", "momentum", "weight-decay"}},
     {"Learning rate schedule", {"schedule", "lr-step-every", "lr-step-factor"}},
-    {"Run", {"out", "seed", "threads"}},
+    {"Run", {"out", "seed", "threads", "precision"}},
 };
 #define GROUPS (sizeof groups / sizeof *groups)
 

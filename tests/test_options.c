@@ -55,7 +55,8 @@ static void test_defaults(void **state) {
         assert_true(info->argument && strlen(info->help) > 4);
         assert_false(options_given(options, info->name));
     }
-    assert_int_equal(count, 35);
+    assert_true(s->precision == PRECISION_FP32);
+    assert_int_equal(count, 36);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);

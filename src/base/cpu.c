@@ -22,6 +22,14 @@ bool cpu_has(enum cpu_isa isa) {
     }
 }
 
+bool cpu_has_bf16(void) {
+#if defined(__x86_64__)
+    return cpu_has(CPU_AVX512) && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 enum cpu_isa cpu_choose(const char **complaint) {
     enum cpu_isa best = CPU_PLAIN;
     for (int i = CPU_PLAIN; i < CPU_ISA_COUNT; i++)

@@ -28,6 +28,10 @@ static swwae_status engine_plan(struct engine *e, const struct network *network,
     swwae_status status = SWWAE_OK;
     CHECK(kernels_get(&e->kernels, (enum cpu_isa)options->isa), SWWAE_E_ARGUMENT,
           "this machine or build has no %s kernels", cpu_isa_name((enum cpu_isa)options->isa));
+    CHECK(options->precision == PRECISION_FP32 || e->kernels.conv_bf16, SWWAE_E_ARGUMENT,
+          "precision bf16 was asked for, but %s",
+          options->isa == CPU_AVX512 ? "this machine has no avx512_bf16 instructions"
+                                     : "only the avx512 kernels have it and others are in use");
     TRY(plan_build(&e->plan, network, options, &e->kernels));
     e->workers = options->threads < 1               ? 1
                  : options->threads > ENGINE_SHARES ? ENGINE_SHARES

@@ -13,6 +13,10 @@
 
 struct engine;
 
+/* What the passes of dense convolutions multiply: PRECISION_BF16 rounds their inputs, weights and
+ * gradients to bf16 and sums in fp32. Everything else is fp32 in both. */
+enum precision { PRECISION_FP32 = 0, PRECISION_BF16 };
+
 /* The raw terms of a batch, not multiplied by their weights, and the weighted total. A term that
  * was not computed is NaN. */
 struct losses {
@@ -26,7 +30,7 @@ struct losses {
 
 /* objective NULL: forward passes only (no gradient memory), by the given where. threads >= 1; more
  * than ENGINE_SHARES are not used. isa: which kernels. dense: do not use the sparsity of
- * switches. */
+ * switches. SWWAE_E_ARGUMENT for a precision that the kernels lack. */
 struct engine_options {
     const struct objective *objective; /* may be NULL; copied */
     int batch;                         /* the most images of a step; unused without objective */
@@ -34,6 +38,7 @@ struct engine_options {
     int threads;
     int isa; /* enum cpu_isa */
     bool dense;
+    enum precision precision;
 };
 
 /* network must outlive the engine. */

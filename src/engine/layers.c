@@ -19,8 +19,15 @@ static size_t weights_of(const struct layer *l) {
 
 /* ---- where everything lies ---- */
 
+static size_t dense_size(int out, int in, int kernel, bool bf16) {
+    return bf16 ? pack_conv_bf16_size(out, in, kernel) : pack_conv_size(out, in, kernel);
+}
+
 static void layer_add(struct plan *plan, struct layer *l, bool back) {
     plan->layer[plan->layers++] = l;
+    /* planar maps are small */
+    l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
+    l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
     const size_t bias =
         l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
     size_t size;
@@ -31,7 +38,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     else if (l->few)
         size = pack_conv_few_size(l->out, l->in, l->kernel);
     else
-        size = pack_conv_size(l->out, l->in, l->kernel);
+        size = dense_size(l->out, l->in, l->kernel, l->bf16);
     if (weights_of(l) > plan->largest_weight) plan->largest_weight = weights_of(l);
     l->packed = plan->packed_size;
     l->packed_bias = l->packed + size;
@@ -44,7 +51,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
         else if (l->unpool_few)
             plan->packed_size += pack_sparse_size(l->out, l->in, l->kernel, 1);
         else
-            plan->packed_size += pack_conv_size(l->in, l->out, l->kernel);
+            plan->packed_size += dense_size(l->in, l->out, l->kernel, l->bf16_back);
     }
     l->sum = plan->sum_size;
     if (l->sparse_sum)
@@ -211,6 +218,8 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
         pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, LANES, false);
     else if (l->few)
         pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
+    else if (l->bf16)
+        pack_conv_bf16(packed + l->packed, weight, l->out, l->in, l->kernel, group, false);
     else
         pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
     if (!l->packed_back) return;
@@ -218,6 +227,8 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
         pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->lanes, true);
     else if (l->unpool_few)
         pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, 1, false);
+    else if (l->bf16_back)
+        pack_conv_bf16(packed + l->packed_back, weight, l->out, l->in, l->kernel, group, true);
     else
         pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
                   group, true);

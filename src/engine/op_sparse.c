@@ -20,14 +20,15 @@ static struct sparse sparse_of(const struct pass *p, const struct op *op, const 
 static void conv_pool_forward(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
     const struct conv conv = {.y = pass_value(p, op->out[0]),
-                              .x = pass_value(p, op->in[0].tensor),
+                              .x = op_operand(p, pass_value(p, op->in[0].tensor), layer->bf16),
                               .weight = p->packed + layer->packed,
                               .bias = p->packed + layer->packed_bias,
                               .relu = true,
                               .kernel = layer->kernel,
                               .images = p->images};
-    p->kernels->conv_pool(&conv, pass_where(p, p->w->where[op->stage], op->stage),
-                          p->plan->network->stage[op->stage].pool);
+    (layer->bf16 ? p->kernels->conv_pool_bf16
+                 : p->kernels->conv_pool)(&conv, pass_where(p, p->w->where[op->stage], op->stage),
+                                          p->plan->network->stage[op->stage].pool);
 }
 
 /* The dense gradient of a layer's weights, for an image of a few channels. */

@@ -330,6 +330,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
         plan->classifier = plan->objective.nll > 0 || mirror;
     }
     plan->sparse = !options->dense;
+    plan->bf16 = options->precision == PRECISION_BF16;
     plan->other = !plan->training && options->where == SWWAE_WHERE_OTHER &&
                   network->variant.unpooling == UNPOOL_SWITCHES;
     plan->every_cell = network->variant.unpooling == UNPOOL_UPSAMPLE ||
@@ -433,6 +434,24 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
     }
 }
 
+/* Values of the maps that a group's convolution reads as bf16: pairs of channels of what goes in or
+ * of its gradient, or pairs of pixels of both. */
+static size_t measure_pairs(const struct plan *plan) {
+    size_t most = 0;
+    for (int i = 0; i < plan->ops; i++) {
+        const struct op *op = &plan->op[i];
+        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !op->layer->bf16) continue;
+        const struct tensor *y = &plan->tensor[op->out[0]];
+        const struct map *x = &plan->tensor[op->in[0].tensor].map;
+        const struct map d =
+            map_shape(y->map.channels, y->map.height, y->map.width, y->gradient_ring, y->map.lanes);
+        size_t size = map_size(x, plan->group);
+        if (op->kind == &op_conv && op->layer->trained) size += map_size(&d, plan->group);
+        if (size > most) most = size;
+    }
+    return most;
+}
+
 void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan) {
     size_t scratch = 0, lists = 0;
     measure_sparse(plan, &lists, &scratch);
@@ -448,5 +467,6 @@ void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan
     }
     w->scratch = arena_take(arena, scratch, sizeof(real));
     w->lists = arena_take(arena, lists, 1);
+    w->pairs = arena_take(arena, measure_pairs(plan), sizeof(real));
     book_where(w, arena, plan);
 }

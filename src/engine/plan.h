@@ -25,6 +25,7 @@ struct layer {
     bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
     bool unpool_few;              /* few, and its gradients run in one with its unpooling's */
     bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
+    bool bf16, bf16_back;         /* its dense passes, or that to its input, multiply bf16 */
     bool trained;                 /* a term of the loss reaches it */
     bool tied;                    /* weight is its mirror image's, transposed */
     struct layer *partner;        /* whose weight a tied decoder layer shares, here that layer */
@@ -93,6 +94,7 @@ struct plan {
     bool every_cell; /* unpooling fills every cell of a window, whatever the where */
     bool other;      /* another image's where unpools; forward only */
     bool sparse;     /* passes may use the switches' sparsity */
+    bool bf16;       /* dense convolutions multiply bf16 */
 
     struct tensor *tensor; /* malloc'ed, as op */
     int tensors;
@@ -120,6 +122,7 @@ struct workspace {
     real *scratch; /* one gradient more, of any tensor with several, or one map before
                       a pool */
     void *lists;   /* of the switch-sparse kernels */
+    real *pairs;   /* the maps that a convolution in bf16 reads */
     uint8_t *where[NOTATION_STAGES];
     uint8_t *where_moved[NOTATION_STAGES]; /* what noise leaves of it */
     uint8_t *where_other[NOTATION_STAGES]; /* another image's; plan.other only */

@@ -100,6 +100,13 @@ static const char *reason(const struct plan *plan, const struct op *op, bool bac
     return "dense";
 }
 
+/* The kind of operation, and whether its dense pass multiplies bf16. */
+static const char *kernel_name(const struct op *op, bool back) {
+    if (op->kind == &op_conv && op->layer->bf16) return "conv/bf16";
+    if (op->kind == &op_conv_pool && !back && op->layer->bf16) return "conv-pool/bf16";
+    return op->kind->name;
+}
+
 /* ---- operations ---- */
 
 /* Of one image, and of one value where the pass is sparse. */
@@ -139,7 +146,7 @@ struct engine_pass engine_pass_at(const struct engine *e, int i) {
         images += c->images;
     }
     name_layer(pass.layer, sizeof pass.layer, &e->plan, op);
-    pass.kernel = op->kind->name;
+    pass.kernel = kernel_name(op, pass.back);
     pass.reason = reason(&e->plan, op, pass.back);
     count_flops(&e->plan, op, pass.back, entries, images, &pass.flops, &pass.flops_dense);
     return pass;

@@ -71,10 +71,14 @@ INLINE void group_run(const struct conv *c, struct tile start, const int vectors
     }
 }
 
-static void group_one_blocked(const struct conv *c, struct tile t) { group_run(c, t, 1, LANES); }
+static void group_one_blocked(const struct conv *c, struct tile t) {
+    group_run(c, t, 1, LANES / STEP);
+}
 static void group_one_planar(const struct conv *c, struct tile t) { group_run(c, t, 1, 1); }
 #if TILE_VECTORS == 2
-static void group_two_blocked(const struct conv *c, struct tile t) { group_run(c, t, 2, LANES); }
+static void group_two_blocked(const struct conv *c, struct tile t) {
+    group_run(c, t, 2, LANES / STEP);
+}
 static void group_two_planar(const struct conv *c, struct tile t) { group_run(c, t, 2, 1); }
 #endif
 
@@ -92,15 +96,19 @@ static void conv(const struct conv *c) {
             };
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
-                (c->x.lanes == 1 ? group_two_planar : group_two_blocked)(c, t);
+                (STEP_PLANAR(&c->x) ? group_two_planar : group_two_blocked)(c, t);
                 continue;
             }
 #endif
-            (c->x.lanes == 1 ? group_one_planar : group_one_blocked)(c, t);
+            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(c, t);
         }
 }
 
 void ISA(conv_install)(struct kernels *table) {
+#ifdef SWWAE_BF16
+    table->conv_bf16 = conv;
+#else
     table->group = TILE_VECTORS;
     table->conv = conv;
+#endif
 }

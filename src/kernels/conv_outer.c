@@ -2,8 +2,9 @@
  *
  * A tile is some scalars times one or two vectors; its sums stay in registers over all pixels.
  * The scalars lie side by side in memory: neighbouring channels of a blocked map, or neighbouring
- * columns (taps) of a planar one. */
-#include "kernels/isa.h"
+ * columns (taps) of a planar one. With SWWAE_BF16 defined a word of v or s is a pixel and the one
+ * to its right, and a step takes both. */
+#include "kernels/step.h"
 
 struct outer {
     const struct map *v, *s;
@@ -29,16 +30,16 @@ INLINE void tile_run(const struct outer *o, const int scalars, const int vectors
         for (int i = 0; i < height; i++) {
             const float *from = o->from + n * o->s->image + i * o->s->row;
             const float *vector = o->vector + n * o->v->image + i * o->v->row;
-            for (int j = 0; j < width; j++, from += pixel, vector += LANES) {
+            for (int j = 0; j < width; j += STEP, from += STEP * pixel, vector += STEP * LANES) {
                 v16 value[TILE_VECTORS];
                 UNROLL
                 for (int v = 0; v < vectors; v++) value[v] = v_load(vector + v * block);
                 UNROLL
                 for (int k = 0; k < scalars; k++) {
-                    const v16 scalar = v_splat(from[k]);
+                    const v16 scalar = step_splat(from + k);
                     UNROLL
                     for (int v = 0; v < vectors; v++)
-                        sum[k * vectors + v] = v_fma(scalar, value[v], sum[k * vectors + v]);
+                        sum[k * vectors + v] = step_fma(scalar, value[v], sum[k * vectors + v]);
                 }
             }
         }
@@ -121,12 +122,18 @@ static void conv_outer(real *sum, const struct map *v, const struct map *s, int 
     for (int b = 0; b < blocks; b += TILE_VECTORS) {
 #if TILE_VECTORS == 2
         if (blocks - b >= 2) {
-            (s->lanes == 1 ? two_planar : two_blocked)(sum, v, s, kernel, images, b);
+            (STEP_PLANAR(s) ? two_planar : two_blocked)(sum, v, s, kernel, images, b);
             continue;
         }
 #endif
-        (s->lanes == 1 ? one_planar : one_blocked)(sum, v, s, kernel, images, b);
+        (STEP_PLANAR(s) ? one_planar : one_blocked)(sum, v, s, kernel, images, b);
     }
 }
 
-void ISA(conv_outer_install)(struct kernels *table) { table->conv_outer = conv_outer; }
+void ISA(conv_outer_install)(struct kernels *table) {
+#ifdef SWWAE_BF16
+    table->conv_outer_bf16 = conv_outer;
+#else
+    table->conv_outer = conv_outer;
+#endif
+}

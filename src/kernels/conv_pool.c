@@ -149,12 +149,12 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
 }
 
 static void group_one_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 1, LANES);
+    group_run(to, t, 1, LANES / STEP);
 }
 static void group_one_planar(const struct target *to, struct tile t) { group_run(to, t, 1, 1); }
 #if TILE_VECTORS == 2
 static void group_two_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 2, LANES);
+    group_run(to, t, 2, LANES / STEP);
 }
 static void group_two_planar(const struct target *to, struct tile t) { group_run(to, t, 2, 1); }
 #endif
@@ -176,12 +176,18 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
             };
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
-                (c->x.lanes == 1 ? group_two_planar : group_two_blocked)(&to, t);
+                (STEP_PLANAR(&c->x) ? group_two_planar : group_two_blocked)(&to, t);
                 continue;
             }
 #endif
-            (c->x.lanes == 1 ? group_one_planar : group_one_blocked)(&to, t);
+            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(&to, t);
         }
 }
 
-void ISA(conv_pool_install)(struct kernels *table) { table->conv_pool = conv_pool; }
+void ISA(conv_pool_install)(struct kernels *table) {
+#ifdef SWWAE_BF16
+    table->conv_pool_bf16 = conv_pool;
+#else
+    table->conv_pool = conv_pool;
+#endif
+}

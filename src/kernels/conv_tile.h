@@ -1,10 +1,11 @@
 /* conv_tile.h - the sums of a tile of a dense convolution, in registers: rows x columns pixels
  * times one or two vectors of output channels, while every input channel and tap is broadcast
- * against the packed weights: per input value two FMAs for one broadcast. */
+ * against the packed weights: per input value two FMAs for one broadcast. With SWWAE_BF16 defined
+ * an input value is a pair of bf16, and an FMA adds both products in fp32. */
 #ifndef SWWAE_KERNELS_CONV_TILE_H
 #define SWWAE_KERNELS_CONV_TILE_H
 
-#include "kernels/isa.h"
+#include "kernels/step.h"
 
 struct tile {
     const float *x; /* tap (0, 0) of the tile's first pixel */
@@ -39,10 +40,10 @@ INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int ro
                     for (int v = 0; v < vectors; v++) weight[v] = v_load(w + v * LANES);
                     UNROLL
                     for (int p = 0; p < rows * columns; p++) {
-                        const v16 value = v_splat(x[p / columns * row + p % columns * pixel]);
+                        const v16 value = step_splat(x + p / columns * row + p % columns * pixel);
                         UNROLL
                         for (int v = 0; v < vectors; v++)
-                            sum[p * vectors + v] = v_fma(value, weight[v], sum[p * vectors + v]);
+                            sum[p * vectors + v] = step_fma(value, weight[v], sum[p * vectors + v]);
                     }
                 }
             }

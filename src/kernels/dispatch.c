@@ -11,7 +11,10 @@ bool kernels_get(struct kernels *table, enum cpu_isa isa) {
     case CPU_PLAIN: kernels_plain(table); return true;
 #if defined(__x86_64__)
     case CPU_AVX2: kernels_avx2(table); return true;
-    case CPU_AVX512: kernels_avx512(table); return true;
+    case CPU_AVX512:
+        kernels_avx512(table);
+        if (cpu_has_bf16()) kernels_avx512bf16(table);
+        return true;
 #endif
 #endif
     default: return false;

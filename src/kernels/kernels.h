@@ -136,6 +136,19 @@ struct kernels {
      * pack_conv. where: as in pool. */
     void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
 
+    /* The dense convolutions with inputs and weights rounded to bf16, sums in fp32. NULL where the
+     * machine has no such instructions. pairs = x, blocked, to the nearest bf16, ties to even:
+     * two neighbouring channels are one value of the map, pack_pairs_shape's. */
+    void (*round_bf16)(struct map *pairs, const struct map *x, int images);
+    /* As conv and conv_pool; x a map of pairs, weight from pack_conv_bf16. */
+    void (*conv_bf16)(const struct conv *conv);
+    void (*conv_pool_bf16)(const struct conv *conv, uint8_t *where, int pool);
+    /* pairs, of x's shape, = x rounded and x's neighbour to the right, 0 past the ring's end. */
+    void (*round_neighbours)(struct map *pairs, const struct map *x, int images);
+    /* As conv_outer; v and s from round_neighbours. */
+    void (*conv_outer_bf16)(real *sum, const struct map *v, const struct map *s, int kernel,
+                            int images);
+
     /* See struct scatter. Every element of y is written; its sum runs by chunk of 32 channels,
      * window, cell, channel, after the bias. */
     void (*scatter)(const struct scatter *scatter);
@@ -206,5 +219,6 @@ void kernels_reference_sparse(struct kernels *table);
 void kernels_plain(struct kernels *table);
 void kernels_avx2(struct kernels *table);
 void kernels_avx512(struct kernels *table);
+void kernels_avx512bf16(struct kernels *table); /* those in bf16, over kernels_avx512's */
 
 #endif

@@ -29,6 +29,46 @@ void pack_conv(real *packed, const real *weight, int out, int in, int kernel, in
     }
 }
 
+uint16_t pack_bf16(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40); /* quiet NaN */
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+struct map pack_pairs_shape(const struct map *x) {
+    return map_shape(pack_pairs(x->channels), x->height, x->width, x->ring, LANES / 2);
+}
+
+size_t pack_conv_bf16_size(int out, int in, int kernel) {
+    return pack_conv_size(out, pack_pairs(in), kernel);
+}
+
+void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int group,
+                    bool transposed) {
+    const int taps = kernel * kernel;
+    const int y_channels = transposed ? in : out, x_channels = transposed ? out : in;
+    const size_t y_stride = transposed ? (size_t)taps : (size_t)in * (size_t)taps;
+    const size_t x_stride = transposed ? (size_t)in * (size_t)taps : (size_t)taps;
+    for (int y0 = 0; y0 < y_channels; y0 += group * LANES) {
+        const int width = smaller(group, pack_blocks(y_channels - y0)) * LANES;
+        const int used = smaller(width, y_channels - y0);
+        for (int x0 = 0; x0 < x_channels; x0 += LANES)
+            for (int tap = 0; tap < taps; tap++)
+                for (int x = x0; x < smaller(x0 + LANES, x_channels); x += 2, packed += width) {
+                    const real *from = weight + (size_t)y0 * y_stride + (size_t)x * x_stride +
+                                       (transposed ? taps - 1 - tap : tap);
+                    const bool both = x + 1 < x_channels;
+                    for (int y = 0; y < used; y++, from += y_stride) {
+                        uint32_t pair = pack_bf16((float)from[0]);
+                        if (both) pair |= (uint32_t)pack_bf16((float)from[x_stride]) << 16;
+                        memcpy(packed + y, &pair, sizeof pair);
+                    }
+                    for (int y = used; y < width; y++) packed[y] = 0;
+                }
+    }
+}
+
 size_t pack_conv_few_size(int out, int in, int kernel) {
     return (size_t)out * (size_t)pack_blocks(in) * LANES * (size_t)kernel * (size_t)kernel;
 }

@@ -7,6 +7,7 @@
 #include "tensor/map.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Blocks of LANES that hold n channels. */
 static inline int pack_blocks(int n) { return (n + LANES - 1) / LANES; }
@@ -19,6 +20,19 @@ static inline int pack_blocks(int n) { return (n + LANES - 1) / LANES; }
 size_t pack_conv_size(int out, int in, int kernel);
 void pack_conv(real *packed, const real *weight, int out, int in, int kernel, int lanes, int group,
                bool transposed);
+
+/* For kernels->conv_bf16: the same order, with pairs of neighbouring channels of x for lanes, each
+ * 32 bits, the even channel in the lower half, rounded to the nearest bf16. Sizes in such pairs. */
+static inline int pack_pairs(int n) { return (n + 1) / 2; }
+size_t pack_conv_bf16_size(int out, int in, int kernel);
+void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int group,
+                    bool transposed);
+
+/* The bf16 bits nearest to a number, ties to even. */
+uint16_t pack_bf16(float number);
+
+/* The shape of x's pairs. x is blocked. */
+struct map pack_pairs_shape(const struct map *x);
 
 /* For kernels->conv_few: [out][block of in][tap][LANES of in]. */
 size_t pack_conv_few_size(int out, int in, int kernel);

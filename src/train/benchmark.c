@@ -80,11 +80,13 @@ static swwae_status prepare(struct bench *b, const swwae_options *options, int c
                                     .batch = b->batch,
                                     .threads = b->threads,
                                     .isa = b->isa,
-                                    .dense = !cpu_sparse()};
+                                    .dense = !cpu_sparse(),
+                                    .precision = b->options->settings.precision};
     TRY(engine_create(&b->training, n, &engine));
     TRY(engine_create(&b->profiled, n, &engine));
     TRY(engine_profile(b->profiled));
     engine.objective = NULL;
+    engine.precision = PRECISION_FP32; /* as forward passes of models */
     TRY(engine_create(&b->forward, n, &engine));
     TRY(optimizer_create(&b->optimizer, n, &b->options->settings));
     const size_t batch = (size_t)b->batch, runs = (size_t)b->repetitions;
@@ -228,11 +230,12 @@ static swwae_status result(struct bench *b, char **json) {
     notation_print(arch, &n->notation);
     json_t *list = passes(b, peak / used, &flops, &flops_dense);
     json_t *root = json_pack(
-        "{s:s, s:[i,i,i], s:i, s:i, s:s, s:i, s:f, s:o, s:o, s:I, s:I, s:f, s:f, s:o}",
+        "{s:s, s:[i,i,i], s:i, s:i, s:s, s:s, s:i, s:f, s:o, s:o, s:I, s:I, s:f, s:f, s:o}",
         "architecture", arch, "image", n->channels, n->height, n->width, "batch", b->batch,
-        "threads", b->threads, "isa", cpu_isa_name((enum cpu_isa)b->isa), "repetitions",
-        b->repetitions, "peak_flops", peak, "train", timing(b, b->train_seconds), "forward",
-        timing(b, b->forward_seconds), "memory_train",
+        "threads", b->threads, "isa", cpu_isa_name((enum cpu_isa)b->isa), "precision",
+        swwae_options_get(b->options, "precision"), "repetitions", b->repetitions, "peak_flops",
+        peak, "train", timing(b, b->train_seconds), "forward", timing(b, b->forward_seconds),
+        "memory_train",
         (json_int_t)(engine_memory(b->training) +
                      (size_t)(b->optimizer.v ? 4 : 3) * n->parameters * sizeof(float)),
         "memory_forward", (json_int_t)(engine_memory(b->forward) + n->parameters * sizeof(float)),

@@ -180,6 +180,11 @@ static const struct option table[] = {
      .kind = WHOLE,
      .offset = AT(threads),
      .high = 256},
+    {{"precision", "fp32|bf16", "fp32",
+      "what dense convolutions of a training step multiply; bf16: half the bits, needs "
+      "avx512_bf16"},
+     .kind = CHOICE,
+     .offset = AT(precision)},
     {{"out", "RUN", "auto", "folder of the run; auto: runs/DATA-N, N the first free number"},
      .kind = TEXT,
      .offset = AT(out)},

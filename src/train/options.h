@@ -2,7 +2,7 @@
 #ifndef SWWAE_TRAIN_OPTIONS_H
 #define SWWAE_TRAIN_OPTIONS_H
 
-#include "model/objective.h"
+#include "engine/engine.h"
 
 enum optimizer_kind { OPTIMIZER_ADAM = 0, OPTIMIZER_SGD };
 enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
@@ -57,6 +57,7 @@ struct settings {
     double lr_step_factor;       /* --lr-step-factor X     0.1 (step) */
     uint64_t seed;               /* --seed N               1, 0..2^63-1 */
     int threads;                 /* --threads N            0: one per processor */
+    enum precision precision;    /* --precision fp32|bf16  fp32 */
     char out[512];               /* --out RUN              auto: runs/DATA-N, N the first free */
 };
 

@@ -96,7 +96,8 @@ static swwae_status make_engine(struct run *run) {
                                      .batch = run->settings->batch,
                                      .threads = run->threads,
                                      .isa = (int)cpu_choose(&complaint),
-                                     .dense = !cpu_sparse()};
+                                     .dense = !cpu_sparse(),
+                                     .precision = run->settings->precision};
     if (complaint) report_message(&run->reporter, "%s", complaint);
     return engine_create(&run->engine, &run->model->network, &options);
 }

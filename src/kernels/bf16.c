@@ -1,0 +1,40 @@
+/* bf16.c - maps rounded to bf16, and the table of the kernels that read them: conv_dense.c,
+ * conv_pool.c and conv_outer.c, compiled once more with SWWAE_BF16. */
+#include "kernels/isa.h"
+
+#include <immintrin.h>
+
+static void round_bf16(struct map *pairs, const struct map *x, int images) {
+    const float *from = x->data - x->ring * x->row - (ptrdiff_t)x->ring * LANES;
+    float *to = pairs->data - pairs->ring * pairs->row - (ptrdiff_t)pairs->ring * (LANES / 2);
+    const ptrdiff_t pixels = x->image / LANES * images;
+    for (ptrdiff_t p = 0; p < pixels; p++, from += LANES, to += LANES / 2) {
+        const __m256bh pixel = _mm512_cvtneps_pbh(_mm512_loadu_ps(from));
+        memcpy(to, &pixel, sizeof pixel);
+    }
+}
+
+static void round_neighbours(struct map *pairs, const struct map *x, int images) {
+    const float *from = x->data - x->ring * x->row - (ptrdiff_t)x->ring * LANES;
+    float *to = pairs->data - pairs->ring * pairs->row - (ptrdiff_t)pairs->ring * LANES;
+    const ptrdiff_t rows = x->image / x->row * images, pixels = x->row / LANES;
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        __m512i right = _mm512_setzero_si512();
+        for (ptrdiff_t p = pixels - 1; p >= 0; p--) {
+            const ptrdiff_t at = row * x->row + p * LANES;
+            const __m256bh pixel = _mm512_cvtneps_pbh(_mm512_loadu_ps(from + at));
+            const __m512i low = _mm512_cvtepu16_epi32((__m256i)pixel);
+            const __m512i pair = _mm512_or_si512(low, _mm512_slli_epi32(right, 16));
+            memcpy(to + at, &pair, sizeof pair);
+            right = low;
+        }
+    }
+}
+
+void ISA(kernels)(struct kernels *table) {
+    table->round_bf16 = round_bf16;
+    table->round_neighbours = round_neighbours;
+    ISA(conv_install)(table);
+    ISA(conv_pool_install)(table);
+    ISA(conv_outer_install)(table);
+}
