@@ -50,7 +50,9 @@ def test_help():
                 and result.stdout == run("help", command).stdout == run(command, "-h").stdout)
         check(f"{command} --help", good, told(result))
         check(f"{command} in the overview", f"\n  {command} " in top.stdout)
-        section = manual.split(f".SS swwae {command}\n", 1)[-1].split(".SS ", 1)[0]
+        # a study takes the options of a training, which the manual tells there
+        section = "".join(manual.split(f".SS swwae {name}\n", 1)[-1].split(".SS ", 1)[0]
+                          for name in ([command, "train"] if command == "study" else [command]))
         options = re.findall(r"^  --([a-z0-9-]+)", result.stdout, re.MULTILINE)
         missing = [o for o in options
                    if o != "help" and not re.search(rf"--{o}(?![a-z0-9-])", section)]
