@@ -127,6 +127,10 @@ int peers_find(struct peer peers[PEERS], const char *list, int threads) {
             continue;
         }
         peer_stop(&peer);
+        if (peer.compile && strcmp(how, "compiled") != 0) {
+            printf("compile:%s: left out: torch.compile does not work there\n", peer.python);
+            continue;
+        }
         version[strcspn(version, "+")] = 0;
         snprintf(peer.name, sizeof peer.name, "%.40s%s", version,
                  strcmp(how, "compiled") == 0 ? " compiled" : "");
