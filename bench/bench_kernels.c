@@ -2,11 +2,12 @@
  *
  *   bench_kernels [--reps N] [--shapes abc...]
  *
- * One thread. Both sides are timed in turns inside one run, as is a loop of nothing but FMAs, and
- * medians are shown: dense and sparse time of an image in microseconds, their ratio, the rate of
- * the sparse kernel's own multiply-adds, and that rate as a share of the FMA loop's. The dense side
- * is the dense kernels alone, without the unpooling they need. "zeros" is the share of ReLU zeros
- * in the sparse map.
+ * One thread. All sides are timed in turns inside one run, as is a loop of nothing but FMAs, and
+ * medians are shown: the time of an image in microseconds with our dense kernels, with oneDNN's
+ * (where the build has it) and with the sparse ones; dense and oneDNN's over sparse; the rate of
+ * the sparse kernel's own multiply-adds, and that rate as a share of the FMA loop's. The dense
+ * sides are the convolutions alone, without the unpooling they need; oneDNN's arrays are in the
+ * formats it likes best and never reordered. "zeros" is the share of ReLU zeros in the sparse map.
  *
  * Environment: SWWAE_ISA picks the kernels. */
 #include "base/cpu.h"
@@ -14,8 +15,10 @@
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "kernels/sparse.h"
+#include "onednn.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +147,17 @@ struct setup {
     uint8_t *where;
     float *weight, *forward, *back, *packed, *encoder, *bias, *sum, *sparse_sum;
     void *scratch;
+    struct onednn *onednn; /* NULL: none */
 };
+
+/* false: oneDNN has no such pass. */
+static bool run_onednn(const struct setup *u, enum pass pass) {
+    if (!u->onednn || pass == CONV_POOL) return false;
+    if (pass == SCATTER) onednn_run(u->onednn, ONEDNN_FORWARD);
+    if (pass == OUTER || pass == OUTER_DOT) onednn_run(u->onednn, ONEDNN_WEIGHTS);
+    if (pass == DOT || pass == OUTER_DOT) onednn_run(u->onednn, ONEDNN_DATA);
+    return true;
+}
 
 static void run_dense(struct setup *u, enum pass pass) {
     const int kernel = u->s->kernel;
@@ -259,6 +272,7 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
     if (sparse_scratch(&u->sparse, s->kernel) > bytes)
         bytes = sparse_scratch(&u->sparse, s->kernel);
     u->scratch = values(bytes / sizeof(float));
+    u->onednn = onednn_create(out, in, s->kernel, s->side, IMAGES);
 }
 
 static void setup_free(struct setup *u) {
@@ -267,10 +281,25 @@ static void setup_free(struct setup *u) {
     free((void *)u->sparse.where);
     free(u->where), free(u->weight), free(u->bias), free(u->forward), free(u->back);
     free(u->encoder), free(u->packed), free(u->sum), free(u->sparse_sum), free(u->scratch);
+    onednn_free(u->onednn);
 }
 
-static void bench(const struct shape *s, enum cpu_isa isa, double zeros, int reps) {
-    static double dense[PASSES][MOST_REPS], sparse[PASSES][MOST_REPS], peak[MOST_REPS];
+/* The sparse pass that comes least near to the machine's peak. */
+struct slowest {
+    char text[96];
+    double share; /* 0: none */
+};
+
+static void cell(double value, const char *format, int width) {
+    char text[32] = "-";
+    if (value > 0) snprintf(text, sizeof text, format, value);
+    printf(" %*s", width, text);
+}
+
+static void bench(struct slowest *slowest, const struct shape *s, enum cpu_isa isa, double zeros,
+                  int reps) {
+    static double dense[PASSES][MOST_REPS], sparse[PASSES][MOST_REPS], other[PASSES][MOST_REPS],
+        peak[MOST_REPS];
     struct setup u;
     setup_make(&u, s, isa, zeros);
     const double flops = 2.0 * s->side * s->side * s->kernel * s->kernel * s->sparse * s->dense;
@@ -284,27 +313,39 @@ static void bench(const struct shape *s, enum cpu_isa isa, double zeros, int rep
             const double between = now_us();
             exists[p] = true;
             for (int i = 0; i < calls && exists[p]; i++) exists[p] = run_sparse(&u, p);
+            const double after = now_us();
+            bool there = true;
+            for (int i = 0; i < calls && there; i++) there = run_onednn(&u, p);
             const double end = now_us();
             if (r < 0) continue;
             dense[p][r] = (between - start) / calls / IMAGES;
-            sparse[p][r] = (end - between) / calls / IMAGES;
+            sparse[p][r] = (after - between) / calls / IMAGES;
+            other[p][r] = there ? (end - after) / calls / IMAGES : 0;
         }
     }
     const double top = median(peak, reps);
     const double kept = (1 - zeros) / (s->pool * s->pool);
     for (enum pass p = 0; p < PASSES; p++) {
         if (p == CONV_POOL && zeros > 0) continue;
-        const double was = median(dense[p], reps), is = median(sparse[p], reps);
-        if (!exists[p]) {
-            printf("%-24s %3.0f%%  %-10s %9.1f\n", s->name, zeros * 100, pass_names[p], was);
-            continue;
-        }
+        const double was = median(dense[p], reps), one = median(other[p], reps),
+                     is = exists[p] ? median(sparse[p], reps) : 0;
         const double work = p == CONV_POOL ? flops : flops * kept * (p == OUTER_DOT ? 2 : 1);
-        printf("%-24s %3.0f%%  %-10s %9.1f %9.1f  %5.2fx  %6.1f GFLOP/s", s->name, zeros * 100,
-               pass_names[p], was, is, was / is, work / is / 1e3);
-        if (top > 0) printf("  %3.0f%%", work / is / 1e3 / top * 100);
+        const double share = is > 0 && top > 0 ? work / is / 1e3 / top : 0;
+        printf("%-24s %3.0f%%  %-10s %9.1f", s->name, zeros * 100, pass_names[p], was);
+        cell(one, "%.1f", 9);
+        cell(is, "%.1f", 9);
+        cell(is > 0 ? was / is : 0, "%.2fx", 7);
+        cell(is > 0 ? one / is : 0, "%.2fx", 7);
+        cell(is > 0 ? work / is / 1e3 : 0, "%.1f", 8);
+        cell(100 * share, "%.0f%%", 6);
         printf("\n");
+        if (share > 0 && (slowest->share == 0 || share < slowest->share)) {
+            slowest->share = share;
+            snprintf(slowest->text, sizeof slowest->text, "%s of %s, %.0f %% zeros", pass_names[p],
+                     s->name, zeros * 100);
+        }
     }
+    fflush(stdout);
     setup_free(&u);
 }
 
@@ -323,13 +364,25 @@ int main(int argc, char **argv) {
     const char *complaint;
     const enum cpu_isa isa = cpu_choose(&complaint);
     if (complaint) fprintf(stderr, "bench_kernels: %s\n", complaint);
-    printf("%s, FMA loop %.0f GFLOP/s; us an image\n", cpu_isa_name(isa), fma_rate(isa));
-    printf("%-24s zeros pass           dense    sparse   ratio  sparse's rate, of peak\n", "shape");
+    omp_set_num_threads(1); /* oneDNN's */
+    struct slowest slowest = {.share = 0};
+    printf("%s, FMA loop %.0f GFLOP/s; us an image on one thread; ", cpu_isa_name(isa),
+           fma_rate(isa));
+    if (onednn_version())
+        printf("oneDNN %s\n", onednn_version());
+    else
+        printf("built without oneDNN (libdnnl-dev), whose columns are empty\n");
+    printf("ratios: dense and oneDNN's time over sparse's; GFLOP/s and share of the FMA loop are "
+           "sparse's own operations\n");
+    printf("%-24s %-5s %-10s %9s %9s %9s %7s %7s %8s %6s\n", "shape", "zeros", "pass", "dense",
+           "oneDNN", "sparse", "dense/", "oneDNN/", "GFLOP/s", "peak");
     for (size_t i = 0; i < SHAPES; i++) {
         if (only && !strchr(only, 'a' + (int)i)) continue;
         rng = rng_stream(1, RNG_WEIGHTS, 0);
-        bench(&shapes[i], isa, 0, reps);
-        bench(&shapes[i], isa, 0.5, reps);
+        bench(&slowest, &shapes[i], isa, 0, reps);
+        bench(&slowest, &shapes[i], isa, 0.5, reps);
     }
+    if (slowest.share > 0)
+        printf("slowest by share of peak: %s: %.0f %%\n", slowest.text, 100 * slowest.share);
     return 0;
 }
