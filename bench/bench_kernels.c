@@ -18,7 +18,6 @@
 #include "onednn.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,7 +363,6 @@ int main(int argc, char **argv) {
     const char *complaint;
     const enum cpu_isa isa = cpu_choose(&complaint);
     if (complaint) fprintf(stderr, "bench_kernels: %s\n", complaint);
-    omp_set_num_threads(1); /* oneDNN's */
     struct slowest slowest = {.share = 0};
     printf("%s, FMA loop %.0f GFLOP/s; us an image on one thread; ", cpu_isa_name(isa),
            fma_rate(isa));

@@ -19,6 +19,7 @@ void onednn_run(struct onednn *onednn, enum onednn_pass pass) { (void)onednn, (v
 #else
 
 #include <dnnl.h>
+#include <omp.h> /* oneDNN's threads */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -78,6 +79,7 @@ static dnnl_primitive_desc_t describe(struct onednn *o, const dnnl_convolution_d
 }
 
 struct onednn *onednn_create(int out, int in, int kernel, int side, int images) {
+    omp_set_num_threads(1);
     struct onednn *o = calloc(1, sizeof *o);
     if (!o) return NULL;
     check(dnnl_engine_create(&o->engine, dnnl_cpu, 0), "engine");

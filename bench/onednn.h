@@ -16,7 +16,7 @@ struct onednn; /* NULL where the build lacks oneDNN */
 const char *onednn_version(void);
 
 /* A "same" convolution (images, in, side, side) -> (images, out, side, side), every array in the
- * format that oneDNN likes best, filled with small numbers. NULL: not to be had. */
+ * format that oneDNN likes best, filled with small numbers; on one thread. NULL: not to be had. */
 struct onednn *onednn_create(int out, int in, int kernel, int side, int images);
 void onednn_free(struct onednn *onednn);
 
