@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--swwae", help="the command (build-test/swwae, build/swwae)")
     parser.add_argument("--quick", action="store_true",
                         help="few points and one repetition: a test that it runs")
-    parser.add_argument("--repetitions", type=int, default=5, help="timed steps of a point (5)")
+    parser.add_argument("--repetitions", type=int, default=15, help="timed steps of a point (15)")
     parser.add_argument("--sweeps", default=",".join(SWEEPS), help="which (all)")
     args = parser.parse_args()
     root = pathlib.Path(__file__).resolve().parents[1]
