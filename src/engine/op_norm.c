@@ -4,15 +4,13 @@
 
 #include <math.h>
 
-static const real *values(const struct pass *p, const struct op *op, int which) {
-    const struct map *map = &p->plan->tensor[op->out[0]].map;
-    const ptrdiff_t width = (ptrdiff_t)map_blocks(map) * map->lanes;
-    return p->norm_values + op->layer->norm_value + which * width;
-}
-
 static size_t padded(const struct plan *plan, const struct op *op) {
     const struct map *map = &plan->tensor[op->out[0]].map;
-    return (size_t)(map_blocks(map) * map->lanes);
+    return (size_t)map_blocks(map) * (size_t)map->lanes;
+}
+
+static const real *values(const struct pass *p, const struct op *op, size_t which) {
+    return p->norm_values + op->layer->norm_value + which * padded(p->plan, op);
 }
 
 /* Sum k of channel c over the shares, in a fixed order. */

@@ -148,7 +148,7 @@ swwae_status network_build(struct network *network, const char *arch, int channe
           "connected layer; add one such as 10fc");
     for (int s = 0; s < n.stages; s++) views += 2 * (size_t)n.stage[s].convs;
     views = views * (n.variant.norm ? 5 : 2) + 4 * (size_t)n.fcs; /* at most */
-    n.view = calloc(views, sizeof *n.view);
+    n.view = calloc(views + 1, sizeof *n.view);
     CHECK(n.view, SWWAE_E_MEMORY, "cannot allocate the table of %zu tensors", views);
     CHECK(add_convs(&n, false) && add_fcs(&n) && add_convs(&n, true) &&
               (!n.variant.classes_top || add_mirrors(&n)),

@@ -160,7 +160,7 @@ static swwae_status measure(struct bench *b, struct reporter *reporter) {
     swwae_status status = SWWAE_OK;
     const double start = report_now();
     for (int r = -WARM_UP; r < b->repetitions; r++) {
-        const uint64_t number = (uint64_t)(r + WARM_UP);
+        const uint64_t number = (uint64_t)r + WARM_UP;
         const double begin = report_now();
         TRY(step(b, b->training, number));
         const double stepped = report_now();
@@ -225,6 +225,9 @@ static swwae_status result(struct bench *b, char **json) {
     const struct network *n = &b->model->network;
     const double peak = median(b->spin_rate, b->repetitions);
     const int used = b->threads < ENGINE_SHARES ? b->threads : ENGINE_SHARES;
+    const size_t weights = n->parameters * sizeof(float);
+    const size_t memory_train = engine_memory(b->training) + (b->optimizer.v ? 4 : 3) * weights;
+    const size_t memory_forward = engine_memory(b->forward) + weights;
     double flops, flops_dense;
     char arch[NOTATION_TEXT], *text = NULL;
     notation_print(arch, &n->notation);
@@ -235,10 +238,7 @@ static swwae_status result(struct bench *b, char **json) {
         "threads", b->threads, "isa", cpu_isa_name((enum cpu_isa)b->isa), "precision",
         swwae_options_get(b->options, "precision"), "repetitions", b->repetitions, "peak_flops",
         peak, "train", timing(b, b->train_seconds), "forward", timing(b, b->forward_seconds),
-        "memory_train",
-        (json_int_t)(engine_memory(b->training) +
-                     (size_t)(b->optimizer.v ? 4 : 3) * n->parameters * sizeof(float)),
-        "memory_forward", (json_int_t)(engine_memory(b->forward) + n->parameters * sizeof(float)),
+        "memory_train", (json_int_t)memory_train, "memory_forward", (json_int_t)memory_forward,
         "flops", flops, "flops_dense", flops_dense, "passes", list);
     if (root) text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);
