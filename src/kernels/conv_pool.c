@@ -7,6 +7,7 @@
 #include "kernels/conv_tile.h"
 
 #define ROW_WINDOWS 8 /* whose running maxima are kept */
+#define PAIR_WINDOWS (TILE_PIXELS > 4 ? TILE_PIXELS / 4 : 1)
 
 struct target {
     const struct conv *c;
@@ -138,7 +139,7 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
             struct tile t = start;
             t.x += i * pool * x->row + (ptrdiff_t)j * pool * pixel;
             if (j < whole) {
-                windows = tile_length(whole - j, TILE_PIXELS / 4);
+                windows = tile_length(whole - j, PAIR_WINDOWS);
                 pairs_choose(to, t, i, j, windows, vectors, pixel);
             } else {
                 windows = tile_length(what->width - j, most);
