@@ -17,6 +17,7 @@
  *    pixel in 0..1 (the file's byte / 255); labels are int32_t, -1 for "none".
  *  - What a function creates, the caller frees with the matching _free, which accepts NULL.
  *  - Objects are independent; one object must not be used by two threads at once.
+ *    A model that has been used holds threads: make or load another in a child after fork.
  */
 #ifndef SWWAE_H
 #define SWWAE_H
