@@ -203,6 +203,14 @@ static void print_data(const json_t *data, const char *split) {
     printf("%-*s%s (%s)\n", LABEL, "images", value_text(text, json_object_get(data, "images")),
            split);
     print_image_size(data, json_object_get(data, "pad"));
+    json_int_t gray = json_integer_value(json_object_get(data, "gray"));
+    json_int_t ignored = json_integer_value(json_object_get(data, "ignored"));
+    if (gray && json_integer_value(json_object_get(data, "channels")) == 3)
+        printf("%-*s%lld of the images are gray, kept as 3 equal channels\n", LABEL, "",
+               (long long)gray);
+    if (ignored)
+        printf("%-*s%lld files in the class folders are neither .png nor .jpg, and left out\n",
+               LABEL, "", (long long)ignored);
     for (size_t i = 0; i < json_array_size(files); i++)
         printf("%-*s%s\n", LABEL, i ? "" : "files", value_text(text, json_array_get(files, i)));
     json_int_t classes = json_integer_value(json_object_get(data, "classes"));

@@ -31,7 +31,7 @@ bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *out
     {.name = "data",                                                                               \
      .argument = "NAME|DIR",                                                                       \
      .fallback = "what the model was trained on",                                                  \
-     .help = "a named data set or a folder with MNIST's four files"},                              \
+     .help = "a named data set or a data set's folder"},                                           \
         {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"}, { \
         .name = "pad", .argument = "SIDE", .fallback = "as in training",                           \
         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"                                \

@@ -167,9 +167,10 @@ typedef struct swwae_dataset swwae_dataset;
 
 typedef enum swwae_split { SWWAE_SPLIT_TRAIN = 0, SWWAE_SPLIT_TEST } swwae_split;
 
-/* Opens a data set. name: "shapes" (synthetic, needs no file), "mnist", "fashion-mnist", or a
- * folder holding the four IDX files of MNIST's naming, plain or gzipped. Named sets are looked
- * for in $SWWAE_DATA, ./data, the user's cache folder and /usr/share/datasets. pad: images are
+/* Opens a data set. name: "shapes" (synthetic, needs no file), "mnist", "fashion-mnist",
+ * "cifar10", "cifar100", or a folder: class folders of PNG and JPEG files, the four IDX files of
+ * MNIST's naming, or CIFAR's binary files (docs/formats.md). Named sets are looked for in
+ * $SWWAE_DATA, ./data, the user's cache folder and /usr/share/datasets. pad: images are
  * zero-padded, centred, to pad x pad (0: left as they are). */
 SWWAE_API swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name,
                                           swwae_split split, int pad);

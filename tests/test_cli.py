@@ -145,13 +145,13 @@ def test_mistakes():
         ("bad --split", "info", ["--data", "shapes", "--split", "valid"], 2,
          'option --split: "valid" found, expected train or test'),
         ("unknown data set", "info", ["--data", "shapse"], 2,
-         'there is no data set "shapse", expected shapes, mnist, fashion-mnist or a folder that '
-         "holds IDX files"),
+         'there is no data set "shapse", expected shapes, mnist, fashion-mnist, cifar10, '
+         "cifar100 or the folder of a data set"),
         ("missing data folder", "info", ["--data", "no/where"], 1,
          "the data folder no/where does not exist"),
         ("empty data folder", "info", ["--data", "./folder"], 1,
-         "./folder holds neither t10k-images-idx3-ubyte nor t10k-images.idx3-ubyte (plain or .gz); "
-         "put the four IDX files of a data set there"),
+         "./folder holds no test images: neither MNIST's IDX files (t10k-images-idx3-ubyte, plain "
+         "or .gz), nor CIFAR's binary files, nor class folders of PNG or JPEG files"),
         ("missing --config file", "train", ["--config", "nowhere.json"], 1,
          "nowhere.json: cannot be opened (No such file or directory)"),
         ("bad value in --config", "train", ["--config", "bad.json"], 1,
@@ -174,8 +174,8 @@ def test_mistakes():
         ("--resume of a folder without a run", "train", ["--resume", "folder"], 1,
          "folder/config.json: cannot be opened (No such file or directory)"),
         ("training on unknown data", "train", ["--data", "shapse"], 2,
-         'there is no data set "shapse", expected shapes, mnist, fashion-mnist or a folder that '
-         "holds IDX files"),
+         'there is no data set "shapse", expected shapes, mnist, fashion-mnist, cifar10, '
+         "cifar100 or the folder of a data set"),
         ("--out is a file", "train", [*TINY, "--steps", "3", "--out", "text.txt"], 2,
          "option --out: text.txt is there and not a folder; name another"),
     ]

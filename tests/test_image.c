@@ -199,6 +199,36 @@ static void test_recognised(void **state) {
     image_free(NULL);
 }
 
+/* The same from bytes in memory, and every cut of them refused. */
+static void test_bytes(void **state) {
+    (void)state;
+    static uint8_t rows[H * W * 3];
+    static const char *const names[] = {"bytes.png", "bytes.jpg"};
+    for (int p = 0; p < H * W * 3; p++) rows[p] = smooth(p / 3 / W, p / 3 % W, p % 3);
+    for (int n = 0; n < 2; n++) {
+        uint8_t bytes[8192];
+        const char *path = temporary_path(names[n]);
+        if (n)
+            jpeg_file(path, H, W, 3, 0, rows);
+        else
+            png_file(path, (struct png_kind){PNG_COLOR_TYPE_RGB, 8, 0}, H, W, rows, W * 3);
+        FILE *file = fopen(path, "rb");
+        size_t size = fread(bytes, 1, sizeof bytes, file);
+        fclose(file);
+        struct image a, b;
+        assert_int_equal(image_read(&a, path, 3), SWWAE_OK);
+        assert_int_equal(image_decode(&b, bytes, size, "memory", 3), SWWAE_OK);
+        assert_true(b.channels == 3 && b.height == H && b.width == W && !b.gray && !a.gray);
+        assert_memory_equal(a.pixels, b.pixels, H * W * 3);
+        image_free(&a);
+        image_free(&b);
+        for (size_t cut = 0; cut < size - 2; cut++) {
+            swwae_status status = image_decode(&b, bytes, cut, "memory", 3);
+            if (status != SWWAE_E_FORMAT) fail_msg("%s cut at %zu: %d", names[n], cut, status);
+        }
+    }
+}
+
 static void test_limits(void **state) {
     (void)state;
     static const struct { int height, width; } sizes[] = {{1, 16385}, {16385, 1}, {4000, 16384}};
@@ -334,10 +364,10 @@ static void test_npy_damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png_kinds),  cmocka_unit_test(test_luma),
-        cmocka_unit_test(test_png_damage), cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_recognised), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_npy_types),  cmocka_unit_test(test_npy_refusals),
-        cmocka_unit_test(test_npy_damage)};
+        cmocka_unit_test(test_png_kinds),    cmocka_unit_test(test_luma),
+        cmocka_unit_test(test_png_damage),   cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_recognised),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_npy_types),
+        cmocka_unit_test(test_npy_refusals), cmocka_unit_test(test_npy_damage)};
     return cmocka_run_group_tests_name("image", tests, temporary_make, temporary_remove);
 }

@@ -73,6 +73,7 @@ void swwae_dataset_free(swwae_dataset *dataset) {
     for (size_t f = 0; f < dataset->file_count; f++) free(dataset->files[f]);
     free(dataset->files);
     free(dataset->file_first);
+    free(dataset->folder);
     free(dataset->truth);
     free(dataset->class_names);
     free(dataset->labels);
@@ -102,6 +103,16 @@ swwae_status dataset_add_file(struct swwae_dataset *dataset, const char *path, s
 fail:
     free(copy);
     return status;
+}
+
+bool dataset_name_good(const char *name) {
+    const unsigned char *at = (const unsigned char *)name;
+    json_t *utf8 = json_string(name); /* NULL for what is not UTF-8 */
+    bool good = utf8 && *at && strlen(name) < 64;
+    for (; good && *at; at++)
+        good = *at >= ' ' && *at != 0x7f && !(at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
+    json_decref(utf8);
+    return good;
 }
 
 void dataset_centre(uint8_t *out, const uint8_t *in, size_t planes, int height, int width,
@@ -242,14 +253,17 @@ swwae_status swwae_dataset_describe(const swwae_dataset *dataset, char **json) {
     json_t *names = json_array(), *files = json_array();
     for (int k = 0; k < dataset->classes; k++)
         json_array_append_new(names, text_json(dataset->class_names[k]));
-    for (size_t f = 0; f < dataset->file_count; f++)
+    /* of class folders, whose files may be many, the folder alone */
+    if (dataset->folder) json_array_append_new(files, text_json(dataset->folder));
+    for (size_t f = 0; f < dataset->file_count && !dataset->folder; f++)
         json_array_append_new(files, text_json(dataset->files[f]));
     /* "o" takes over its object, even on failure */
-    root = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "name",
+    root = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I}", "name",
                      text_json(dataset->name), "images", (json_int_t)dataset->count, "channels",
                      dataset->channels, "height", dataset->height, "width", dataset->width, "pad",
                      dataset->pad, "classes", dataset->classes, "class_names", names, "per_class",
-                     counts_json(dataset), "files", files);
+                     counts_json(dataset), "files", files, "gray", (json_int_t)dataset->gray,
+                     "ignored", (json_int_t)dataset->ignored);
     CHECK(root, SWWAE_E_MEMORY, "not enough memory to describe a data set");
     char *text = json_dumps(root, JSON_INDENT(2));
     CHECK(text, SWWAE_E_MEMORY, "not enough memory to describe a data set");

@@ -22,7 +22,10 @@ struct swwae_dataset {
     char **files;               /* where images come from: (file_count) paths */
     size_t *file_first;         /* (file_count) index of the first image of each file, rising */
     size_t file_count;
-    bool paths_given;  /* the user named each file: sources are paths, not base names */
+    bool paths_given;  /* sources are the files' paths, not their base names */
+    char *folder;      /* what the paths start from, in a folder of class folders; else NULL */
+    size_t gray;       /* of class folders: images without colour */
+    size_t ignored;    /* of class folders: other files in them */
     char source[4128]; /* swwae_dataset_source's answer: a path and a number */
 };
 
@@ -41,6 +44,9 @@ swwae_status dataset_adopt(struct swwae_dataset **dataset, uint8_t *images, size
 /* Notes that the images from index `first` on come from the file `path` (copied). Call it in
  * rising order of `first`. */
 swwae_status dataset_add_file(struct swwae_dataset *dataset, const char *path, size_t first);
+
+/* Whether a name can be a class's: 1 to 63 bytes of UTF-8 without control characters. */
+bool dataset_name_good(const char *name);
 
 /* Zero-pads every image, centred, to side x side (odd remainders go to the right and bottom).
  * side 0 or the present size: nothing to do. SWWAE_E_DATA if an image is larger, SWWAE_E_ARGUMENT

@@ -50,8 +50,9 @@ static void decoder_store(struct decoder *d, int y, const uint8_t *row, int byte
     size_t width = (size_t)d->image.width, plane = width * (size_t)d->image.height;
     uint8_t *out = d->image.pixels + (size_t)y * width;
     for (size_t x = 0; x < width; x++, row += bytes) {
-        unsigned alpha = bytes == 4 ? row[3] : 255, colour[3];
-        for (int c = 0; c < 3; c++) colour[c] = (row[c] * alpha + 127) / 255;
+        unsigned alpha = bytes == 4 ? row[3] : 255, colour[3] = {row[0], row[1], row[2]};
+        for (int c = 0; c < 3 && alpha < 255; c++) colour[c] = (row[c] * alpha + 127) / 255;
+        if (colour[0] != colour[1] || colour[1] != colour[2]) d->image.gray = false;
         if (d->image.channels == 1) {
             out[x] = image_luma(colour[0], colour[1], colour[2]);
         } else {
@@ -203,27 +204,47 @@ static swwae_status jpeg_read(struct decoder *d) {
     return d->status;
 }
 
-swwae_status image_read(struct image *image, const char *path, int channels) {
+/* Decodes the file of a decoder that has its path and number of channels. */
+static swwae_status decode(struct decoder *d) {
     swwae_status status = SWWAE_OK;
-    struct decoder decoder = {.path = path, .image = {.channels = channels}};
     enum input_kind kind;
-    CHECK(channels == 1 || channels == 3, SWWAE_E_ARGUMENT,
-          "pictures can be read as 1 or 3 channels, not %d", channels);
-    TRY(input_open(&decoder.file, NULL, path));
-    TRY(input_recognise(&kind, decoder.file, path));
+    CHECK(d->image.channels == 1 || d->image.channels == 3, SWWAE_E_ARGUMENT,
+          "pictures can be read as 1 or 3 channels, not %d", d->image.channels);
+    TRY(input_recognise(&kind, d->file, d->path));
+    d->image.gray = true; /* until a pixel is not */
     if (kind == INPUT_PNG)
-        TRY(png_read(&decoder));
+        TRY(png_read(d));
     else if (kind == INPUT_JPEG)
-        TRY(jpeg_read(&decoder));
+        TRY(jpeg_read(d));
     else
-        CHECK(false, SWWAE_E_FORMAT, "%s is neither a PNG nor a JPEG picture", path);
-    free(decoder.rows);
-    fclose(decoder.file);
-    *image = decoder.image;
-    return SWWAE_OK;
+        CHECK(false, SWWAE_E_FORMAT, "%s is neither a PNG nor a JPEG picture", d->path);
 fail:
-    free(decoder.rows);
-    image_free(&decoder.image);
+    free(d->rows);
+    d->rows = NULL;
+    if (status != SWWAE_OK) image_free(&d->image);
+    return status;
+}
+
+swwae_status image_read(struct image *image, const char *path, int channels) {
+    struct decoder decoder = {.path = path, .image = {.channels = channels}};
+    swwae_status status = input_open(&decoder.file, NULL, path);
+    if (status != SWWAE_OK) return status;
+    status = decode(&decoder);
+    fclose(decoder.file);
+    if (status == SWWAE_OK) *image = decoder.image;
+    return status;
+}
+
+swwae_status image_decode(struct image *image, const void *bytes, size_t size, const char *name,
+                          int channels) {
+    swwae_status status = SWWAE_OK;
+    struct decoder decoder = {.path = name, .image = {.channels = channels}};
+    CHECK(size, SWWAE_E_FORMAT, "%s is empty", name); /* which fmemopen need not take */
+    decoder.file = fmemopen((void *)(uintptr_t)bytes, size, "rb");
+    CHECK(decoder.file, SWWAE_E_MEMORY, "not enough memory to decode %s", name);
+    TRY(decode(&decoder));
+    *image = decoder.image;
+fail:
     if (decoder.file) fclose(decoder.file);
     return status;
 }

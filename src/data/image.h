@@ -7,6 +7,7 @@
 struct image {
     uint8_t *pixels; /* (channels, height, width), planar */
     int channels, height, width;
+    bool gray; /* every pixel's red, green and blue are equal */
 };
 
 /* Decodes path (type recognised by content) to `channels` channels, 1 (luma) or 3; alpha is
@@ -14,6 +15,10 @@ struct image {
  * are ignored. Sides over 16384 or more than 64 million pixels are refused before decoding, and
  * so are CMYK JPEGs. A cut or damaged file is SWWAE_E_FORMAT. */
 swwae_status image_read(struct image *image, const char *path, int channels);
+
+/* The same of bytes in memory; name stands for the path in messages. */
+swwae_status image_decode(struct image *image, const void *bytes, size_t size, const char *name,
+                          int channels);
 
 /* Accepts NULL and a zeroed struct. */
 void image_free(struct image *image);

@@ -1,27 +1,36 @@
-/* search.c - finding a data set by name and reading its IDX files: swwae_dataset_open. */
-#define _XOPEN_SOURCE 700 /* realpath */
+/* search.c - finding a data set by name or folder, in whatever form it has: swwae_dataset_open. */
+#include "data/cifar.h"
+#include "data/class_folders.h"
+#include "data/class_list.h"
 #include "data/dataset.h"
-#include "data/idx.h"
-#include "data/input.h"
+#include "data/idx_folder.h"
+#include "data/path.h"
 #include "data/shapes.h"
 
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Data sets that are looked for by name. */
 static const struct known {
     const char *name;
-    const char *classes[10];
-    const char *advice; /* ends the sentence about files not found */
+    const char *classes[10]; /* of IDX files, which hold numbers only */
+    const char *advice;      /* ends the sentence about files not found */
 } known_sets[] = {{"mnist",
                    {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
                    "put its four files into one of these folders or set SWWAE_DATA"},
                   {"fashion-mnist",
                    {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
                     "Sneaker", "Bag", "Ankle boot"},
-                   "install Debian's package dataset-fashion-mnist or set SWWAE_DATA"}};
+                   "install Debian's package dataset-fashion-mnist or set SWWAE_DATA"},
+                  {"cifar10",
+                   {0},
+                   "unpack its binary version, or class folders of its pictures, into one of these "
+                   "folders or set SWWAE_DATA"},
+                  {"cifar100",
+                   {0},
+                   "unpack its binary version, or class folders of its pictures, into one of these "
+                   "folders or set SWWAE_DATA"}};
 
 static const struct known *find_known(const char *name) {
     for (size_t i = 0; i < sizeof known_sets / sizeof *known_sets; i++)
@@ -29,161 +38,88 @@ static const struct known *find_known(const char *name) {
     return NULL;
 }
 
-/* A formatted string the caller frees; NULL without memory. */
-__attribute__((format(printf, 1, 2))) static char *text_format(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = n < 0 ? NULL : malloc((size_t)n + 1);
-    if (!text) return NULL;
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)n + 1, format, arguments);
-    va_end(arguments);
-    return text;
-}
+/* ---- Forms ---- */
 
-static bool is_folder(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
+/* What a folder may hold; the first form that has the split is read. */
+static const struct form {
+    swwae_status (*has)(bool *has, const char *folder, swwae_split split);
+    swwae_status (*read)(struct swwae_dataset **dataset, const char *folder, swwae_split split);
+} forms[] = {{idx_folder_has, idx_folder_read},
+             {cifar_has, cifar_read},
+             {class_list_has, class_folders_read}};
+#define FORMS (sizeof forms / sizeof *forms)
 
-static bool is_there(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0;
-}
-
-/* The last part of a folder's path ("data/mnist/" gives "mnist"); of its real path where that
- * says nothing ("." or ".."). */
-static void folder_name(char name[64], const char *folder) {
-    size_t end = strlen(folder);
-    while (end > 1 && folder[end - 1] == '/') end--;
-    size_t start = end;
-    while (start > 0 && folder[start - 1] != '/') start--;
-    size_t n = end - start;
-    bool dots = (n == 1 && folder[start] == '.') ||
-                (n == 2 && folder[start] == '.' && folder[start + 1] == '.');
-    char *real = dots ? realpath(folder, NULL) : NULL;
-    if (real)
-        snprintf(name, 64, "%.63s", input_base_name(real));
-    else
-        snprintf(name, 64, "%.*s", n > 63 ? 63 : (int)n, folder + start);
-    free(real);
-}
-
-/* ---- the files of a folder ---- */
-
-static const char *split_prefix(swwae_split split) {
-    return split == SWWAE_SPLIT_TRAIN ? "train" : "t10k";
-}
-
-/* The path of "<prefix>-<noun>-idx<rank>-ubyte" in any spelling; NULL in *path: not there. Images
- * of several channels have rank 4, which some name in the file and some do not. */
-static swwae_status find_file(char **path, const char *folder, swwae_split split, const char *noun,
-                              const char *ranks) {
-    static const char *const ends[] = {"", ".gz"};
-    *path = NULL;
-    for (const char *rank = ranks; *rank; rank++)
-        for (const char *dash = "-."; *dash; dash++)
-            for (int e = 0; e < 2; e++) {
-                char *candidate = text_format("%s/%s-%s%cidx%c-ubyte%s", folder,
-                                              split_prefix(split), noun, *dash, *rank, ends[e]);
-                if (!candidate)
-                    return status_set(SWWAE_E_MEMORY, "not enough memory to look for files");
-                if (is_there(candidate)) {
-                    *path = candidate;
-                    return SWWAE_OK;
-                }
-                free(candidate);
-            }
+/* The form in which a folder has the split; NULL in *form: none. */
+static swwae_status find_form(const struct form **form, const char *folder, swwae_split split) {
+    *form = NULL;
+    for (size_t f = 0; f < FORMS; f++) {
+        bool has = false;
+        swwae_status status = forms[f].has(&has, folder, split);
+        if (status != SWWAE_OK) return status;
+        if (!has) continue;
+        *form = &forms[f];
+        return SWWAE_OK;
+    }
     return SWWAE_OK;
 }
 
-static swwae_status find_images(char **path, const char *folder, swwae_split split) {
-    return find_file(path, folder, split, "images", "34");
-}
-
-/* Reads a label file as one number an image, and the number of classes they need. */
-static swwae_status read_labels(struct idx *labels, int *classes, const char *path, size_t images,
-                                const char *images_path) {
-    swwae_status status = SWWAE_OK;
-    TRY(idx_read(labels, path));
-    CHECK(labels->rank == 1, SWWAE_E_DATA, "%s is of rank %d, expected 1 (labels)", path,
-          labels->rank);
-    CHECK(labels->size[0] == images, SWWAE_E_DATA,
-          "%s holds %zu labels but %s holds %zu images; they do not belong together", path,
-          labels->size[0], images_path, images);
-    int most = 1;
-    for (size_t i = 0; i < images; i++)
-        if (labels->data[i] > most) most = labels->data[i];
-    *classes = most + 1;
-fail:
-    return status;
-}
-
-static swwae_status read_folder(struct swwae_dataset **dataset, const char *folder,
-                                const char *images_path, swwae_split split) {
-    swwae_status status = SWWAE_OK;
+static swwae_status read_folder(struct swwae_dataset **dataset, const struct form *form,
+                                const char *folder, swwae_split split) {
     struct swwae_dataset *d = NULL;
-    struct idx images = {0}, labels = {0};
-    char *labels_path = NULL;
-    int classes = 0;
-    TRY(idx_read(&images, images_path));
-    CHECK(images.rank == 3 || images.rank == 4, SWWAE_E_DATA,
-          "%s is of rank %d, expected 3 (N, height, width) or 4 (N, channels, height, width)",
-          images_path, images.rank);
-    size_t height = images.size[images.rank - 2], width = images.size[images.rank - 1];
-    size_t channels = images.rank == 4 ? images.size[1] : 1;
-    CHECK(height <= DATASET_SIDE_LIMIT && width <= DATASET_SIDE_LIMIT &&
-              channels <= DATASET_CHANNEL_LIMIT,
-          SWWAE_E_DATA,
-          "%s holds images of %zu x %zu x %zu (channels, height, width), the limits are %d, %d and "
-          "%d",
-          images_path, channels, height, width, DATASET_CHANNEL_LIMIT, DATASET_SIDE_LIMIT,
-          DATASET_SIDE_LIMIT);
-    TRY(find_file(&labels_path, folder, split, "labels", "1"));
-    if (labels_path) TRY(read_labels(&labels, &classes, labels_path, images.size[0], images_path));
-    TRY(dataset_adopt(&d, images.data, images.size[0], (int)channels, (int)height, (int)width,
-                      classes, labels_path != NULL));
-    images.data = NULL; /* now the data set's */
-    for (size_t i = 0; labels_path && i < d->count; i++) d->labels[i] = labels.data[i];
-    folder_name(d->name, folder);
+    swwae_status status = form->read(&d, folder, split);
+    if (status != SWWAE_OK) return status;
     const struct known *known = find_known(d->name);
-    for (int k = 0; known && k < classes && k < 10; k++)
-        snprintf(d->class_names[k], sizeof d->class_names[k], "%s", known->classes[k]);
-    TRY(dataset_add_file(d, images_path, 0));
+    for (int k = 0; known && form->read == idx_folder_read && k < d->classes && k < 10; k++)
+        if (known->classes[k])
+            snprintf(d->class_names[k], sizeof d->class_names[k], "%s", known->classes[k]);
     *dataset = d;
-    d = NULL;
-fail:
-    swwae_dataset_free(d);
-    idx_free(&images);
-    idx_free(&labels);
-    free(labels_path);
-    return status;
+    return SWWAE_OK;
+}
+
+static const char *split_noun(swwae_split split) {
+    return split == SWWAE_SPLIT_TRAIN ? "training" : "test";
+}
+
+/* The sentence about a folder that has not the split. */
+static swwae_status report_none(const char *folder, swwae_split split) {
+    const struct form *other;
+    char name[64];
+    swwae_status status = find_form(&other, folder, (swwae_split)!split);
+    if (status != SWWAE_OK) return status;
+    if (other && split == SWWAE_SPLIT_TEST)
+        return status_set(SWWAE_E_IO,
+                          "%s has training images only; hold some of them out as test images "
+                          "(--test-count), or look at the training images (--split train)",
+                          folder);
+    if (other) return status_set(SWWAE_E_IO, "%s has test images only", folder);
+    path_folder_name(name, folder);
+    return status_set(SWWAE_E_IO,
+                      "%s holds no %s images: neither MNIST's IDX files (%s-images-idx3-ubyte, "
+                      "plain or .gz), nor "
+                      "CIFAR's binary files, nor class folders of PNG or JPEG files%s",
+                      folder, split_noun(split), split == SWWAE_SPLIT_TRAIN ? "train" : "t10k",
+                      strcmp(name, "fashion-mnist") == 0
+                          ? "; Debian's package dataset-fashion-mnist has this data set"
+                          : "");
 }
 
 static swwae_status open_folder(struct swwae_dataset **dataset, const char *folder,
                                 swwae_split split) {
     swwae_status status = SWWAE_OK;
-    char *images_path = NULL, name[64];
-    CHECK(is_there(folder), SWWAE_E_IO, "the data folder %s does not exist", folder);
-    CHECK(is_folder(folder), SWWAE_E_IO,
-          "%s is a file; give the folder that holds the four IDX files of a data set", folder);
-    TRY(find_images(&images_path, folder, split));
-    folder_name(name, folder);
-    CHECK(images_path, SWWAE_E_IO,
-          "%s holds neither %s-images-idx3-ubyte nor %s-images.idx3-ubyte (plain or .gz); put the "
-          "four IDX files of a data set there%s",
-          folder, split_prefix(split), split_prefix(split),
-          strcmp(name, "fashion-mnist") == 0 ? " or install Debian's package dataset-fashion-mnist"
-                                             : "");
-    status = read_folder(dataset, folder, images_path, split);
+    const struct form *form;
+    CHECK(path_is_there(folder), SWWAE_E_IO, "the data folder %s does not exist", folder);
+    CHECK(path_is_folder(folder), SWWAE_E_IO,
+          "%s is a file; give the folder that holds a data set (IDX files, CIFAR's binary files, "
+          "or class folders of pictures)",
+          folder);
+    TRY(find_form(&form, folder, split));
+    if (!form) return report_none(folder, split);
+    TRY(read_folder(dataset, form, folder, split));
 fail:
-    free(images_path);
     return status;
 }
 
-/* ---- places ---- */
+/* ---- Places ---- */
 
 #define PLACES 6
 
@@ -194,7 +130,7 @@ struct places {
 
 static void add_place(struct places *places, const char *parent, const char *between,
                       const char *name) {
-    places->path[places->count++] = text_format("%s%s%s", parent, between, name);
+    places->path[places->count++] = path_format("%s%s%s", parent, between, name);
 }
 
 /* The folders a named data set may be in, in order. */
@@ -203,7 +139,7 @@ static swwae_status list_places(struct places *places, const char *name) {
                *home = getenv("HOME");
     if (data && *data) {
         char last[64];
-        folder_name(last, data);
+        path_folder_name(last, data);
         add_place(places, data, "/", name);
         if (strcmp(last, name) == 0) add_place(places, data, "", "");
     }
@@ -213,7 +149,7 @@ static swwae_status list_places(struct places *places, const char *name) {
     else if (home && *home)
         add_place(places, home, "/.cache/swwae/", name);
     add_place(places, "/usr/share/datasets", "/", name);
-    if (is_folder(name)) add_place(places, ".", "/", name);
+    if (path_is_folder(name)) add_place(places, ".", "/", name);
     for (size_t i = 0; i < places->count; i++)
         if (!places->path[i]) return status_set(SWWAE_E_MEMORY, "not enough memory for a path");
     return SWWAE_OK;
@@ -221,39 +157,47 @@ static swwae_status list_places(struct places *places, const char *name) {
 
 /* "a, b or c"; NULL without memory. */
 static char *join_places(const struct places *places) {
-    char *text = text_format("%s", places->path[0]);
+    char *text = path_format("%s", places->path[0]);
     for (size_t i = 1; text && i < places->count; i++) {
         const char *between = i + 1 == places->count ? " or " : ", ";
-        char *longer = text_format("%s%s%s", text, between, places->path[i]);
+        char *longer = path_format("%s%s%s", text, between, places->path[i]);
         free(text);
         text = longer;
     }
     return text;
 }
 
+/* The sentence about a named set that is in none of its places; one that has the other split says
+ * more. */
+static swwae_status report_missing(const struct known *known, const struct places *places,
+                                   swwae_split split) {
+    const struct form *other;
+    for (size_t i = 0; i < places->count; i++) {
+        swwae_status status = find_form(&other, places->path[i], (swwae_split)!split);
+        if (status != SWWAE_OK) return status;
+        if (other) return report_none(places->path[i], split);
+    }
+    char *list = join_places(places);
+    swwae_status status =
+        status_set(SWWAE_E_IO, "no %s images of %s are in %.600s; %s", split_noun(split),
+                   known->name, list ? list : "the usual places", known->advice);
+    free(list);
+    return status;
+}
+
 static swwae_status open_known(struct swwae_dataset **dataset, const struct known *known,
                                swwae_split split) {
     swwae_status status = SWWAE_OK;
     struct places places = {0};
-    char *images_path = NULL, *list = NULL;
-    const char *prefix = split_prefix(split);
-    size_t i = 0;
+    const struct form *form = NULL;
     TRY(list_places(&places, known->name));
-    for (; i < places.count && !images_path; i++)
-        TRY(find_images(&images_path, places.path[i], split));
-    if (images_path) {
-        TRY(read_folder(dataset, places.path[i - 1], images_path, split));
-    } else {
-        list = join_places(&places);
-        CHECK(false, SWWAE_E_IO,
-              "no %s-images-idx3-ubyte or %s-images.idx3-ubyte (plain or .gz) of %s is in %.600s; "
-              "%s",
-              prefix, prefix, known->name, list ? list : "the usual places", known->advice);
+    for (size_t i = 0; i < places.count && !form; i++) {
+        TRY(find_form(&form, places.path[i], split));
+        if (form) TRY(read_folder(dataset, form, places.path[i], split));
     }
+    if (!form) TRY(report_missing(known, &places, split));
 fail:
-    for (i = 0; i < places.count; i++) free(places.path[i]);
-    free(images_path);
-    free(list);
+    for (size_t i = 0; i < places.count; i++) free(places.path[i]);
     return status;
 }
 
@@ -273,9 +217,9 @@ swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name, swwae
     } else if (known) {
         TRY(open_known(&d, known, split));
     } else {
-        CHECK(strchr(name, '/') || is_there(name), SWWAE_E_ARGUMENT,
-              "there is no data set \"%s\", expected shapes, mnist, fashion-mnist or a folder that "
-              "holds IDX files",
+        CHECK(strchr(name, '/') || path_is_there(name), SWWAE_E_ARGUMENT,
+              "there is no data set \"%s\", expected shapes, mnist, fashion-mnist, cifar10, "
+              "cifar100 or the folder of a data set",
               name);
         TRY(open_folder(&d, name, split));
     }

@@ -39,7 +39,8 @@ struct option {
 
 static const struct option table[] = {
     {{"data", "NAME|DIR", "fashion-mnist",
-      "data set: shapes, mnist, fashion-mnist, or a folder of IDX files"},
+      "data set: shapes, mnist, fashion-mnist, cifar10, cifar100, or a folder: of class folders of "
+      "pictures, of IDX files or of CIFAR's"},
      .kind = TEXT,
      .offset = AT(data)},
     {{"arch", "NOTATION", "(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc",
