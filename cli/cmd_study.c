@@ -13,12 +13,25 @@ static const char about[] =
     "folder. Ctrl-C stops and saves; the same command goes on. Without a name: lists the studies.";
 #define OPTIONS 128
 #define SEEDS_MOST 1000
+#define JOBS_MOST 256
 
 static const struct arg own[] = {
     {.name = "quick", .help = "minutes instead of hours: fewer images, seeds and epochs"},
     {.name = "seeds",
      .argument = "N",
      .help = "trainings of each kind, with the seeds from --seed on"},
+    {.name = "jobs",
+     .argument = "N",
+     .fallback = "one for each processor",
+     .help = "trainings side by side, each with one thread (mnist, lambda)"},
+    {.name = "rows",
+     .argument = "NAME[,NAME...]",
+     .fallback = "all",
+     .help = "rows of the table to train now (mnist, lambda); the others stay as they are"},
+    {.name = "counts",
+     .argument = "N|all[,N...]",
+     .fallback = "the study's",
+     .help = "numbers of labels to train now (mnist, lambda)"},
     {.name = "out",
      .argument = "DIR",
      .fallback = "studies/NAME, studies/NAME-quick",
@@ -122,9 +135,11 @@ static enum outcome run(const struct args *args, const char *name) {
     struct showing showing = {.quiet = args_given(args, "quiet")};
     swwae_options *options = NULL;
     char folder[1024];
-    long seeds;
+    long seeds, jobs;
     const bool quick = args_given(args, "quick");
-    if (!args_number(args, "seeds", 1, SEEDS_MOST, 0, &seeds)) return OUTCOME_MISUSED;
+    if (!args_number(args, "seeds", 1, SEEDS_MOST, 0, &seeds) ||
+        !args_number(args, "jobs", 1, JOBS_MOST, 0, &jobs))
+        return OUTCOME_MISUSED;
     if (swwae_options_create(&options) != SWWAE_OK) return report_library(args->command);
     if (!set_options(options, args)) goto done;
     const char *out = args_value(args, "out");
@@ -135,8 +150,13 @@ static enum outcome run(const struct args *args, const char *name) {
     stop_catch();
     progress_begin(&showing.progress, showing.quiet);
     const double start = clock_seconds();
-    swwae_status status =
-        swwae_study(name, options, (int)seeds, quick, folder, on_progress, &showing);
+    const swwae_study_settings settings = {.seeds = (int)seeds,
+                                           .quick = quick,
+                                           .jobs = (int)jobs,
+                                           .rows = args_value(args, "rows"),
+                                           .counts = args_value(args, "counts"),
+                                           .folder = folder};
+    swwae_status status = swwae_study(name, options, &settings, on_progress, &showing);
     progress_clear(&showing.progress);
     outcome = finish(args, status, folder, clock_seconds() - start);
 done:

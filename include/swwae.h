@@ -223,7 +223,8 @@ typedef struct swwae_evaluation {
 /* Progress of a long call; return non-zero to stop (the call then returns
  * SWWAE_E_INTERRUPTED). user is passed through. */
 typedef struct swwae_progress {
-    const char *what;         /* "train", "validate", "evaluate", "encode", "message" */
+    const char *what;         /* "train", "validate", "evaluate", "encode", "study" (several
+                                 trainings at once), "message" */
     const char *message;      /* a sentence for the user when what is "message", else NULL */
     uint64_t step, steps;     /* done, of */
     double epoch, epochs;     /* the same in epochs; 0 outside training */
@@ -306,17 +307,29 @@ SWWAE_API swwae_status swwae_bench(const swwae_options *options, int channels, i
 
 /* ---- 6. Studies ------------------------------------------------------------------------- */
 
+/* How a study is run; all zero: its own numbers, everything, one training for each processor. */
+typedef struct swwae_study_settings {
+    int seeds;        /* trainings of each kind, 1..1000, with the seeds from the option seed on; 0:
+                         the study's own number */
+    bool quick;       /* minutes instead of hours: fewer images, seeds and steps */
+    int jobs;         /* trainings side by side, 1..256, where the study can (a table's rows), each
+                         with one thread unless the option threads says more; 0: one for each
+                         processor. The results do not depend on it */
+    const char *rows; /* a table's rows to train now, "convnet,swwae"; NULL: all */
+    const char *counts; /* its numbers of labels, "100,1000,all"; NULL: the study's own */
+    const char *folder; /* NULL: "studies/NAME", or "studies/NAME-quick" */
+} swwae_study_settings;
+
 /* Runs one of the paper's experiments and leaves its figures in a folder: CSV files, pictures,
  * plots (gnuplot, where it is installed), the runs themselves and a page of Markdown, study.md. A
  * study that was interrupted goes on where it stopped when it is run again with the same folder and
  * options; other options in the same folder are SWWAE_E_ARGUMENT.
  * name: see swwae_study_info_at. options: of its trainings; what was not set there takes the
- * study's own values, and what the study compares may not be set. seeds: trainings of each kind,
- * 1..1000, with the seeds from the option seed on; 0: the study's own number. quick: minutes
- * instead of hours, with fewer images, seeds and epochs. folder NULL: "studies/NAME", or
- * "studies/NAME-quick". progress may be NULL; seconds_left is the whole study's. */
-SWWAE_API swwae_status swwae_study(const char *name, const swwae_options *options, int seeds,
-                                   bool quick, const char *folder, swwae_progress_fn progress,
+ * study's own values, and what the study compares may not be set. settings may be NULL: all zero.
+ * progress may be NULL; it is called on the caller's thread, and seconds_left is the whole
+ * study's. */
+SWWAE_API swwae_status swwae_study(const char *name, const swwae_options *options,
+                                   const swwae_study_settings *settings, swwae_progress_fn progress,
                                    void *user);
 
 typedef struct swwae_study_info {

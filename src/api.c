@@ -290,16 +290,21 @@ const swwae_study_info *swwae_study_info_at(size_t i) {
     return kind ? &kind->info : NULL;
 }
 
-swwae_status swwae_study(const char *name, const swwae_options *options, int seeds, bool quick,
-                         const char *folder, swwae_progress_fn progress, void *user) {
+swwae_status swwae_study(const char *name, const swwae_options *options,
+                         const swwae_study_settings *settings, swwae_progress_fn progress,
+                         void *user) {
     swwae_status status = SWWAE_OK;
+    const swwae_study_settings none = {0}, *s = settings ? settings : &none;
     NEED(name);
     NEED(options);
-    CHECK(seeds >= 0 && seeds <= 1000, SWWAE_E_ARGUMENT,
+    CHECK(s->seeds >= 0 && s->seeds <= 1000, SWWAE_E_ARGUMENT,
           "%s: %d seeds found, expected 1 to 1000, or 0 for the study's own number", __func__,
-          seeds);
+          s->seeds);
+    CHECK(s->jobs >= 0 && s->jobs <= 256, SWWAE_E_ARGUMENT,
+          "%s: %d jobs found, expected 1 to 256, or 0 for one for each processor", __func__,
+          s->jobs);
     struct reporter reporter = report_begin(progress, user);
-    TRY(study_run(name, options, seeds, quick, folder, &reporter));
+    TRY(study_run(name, options, s, &reporter));
 fail:
     return status;
 }

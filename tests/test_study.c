@@ -1,44 +1,14 @@
 /* test_study.c - the studies on small synthetic data: their files and findings, going on after
  * interruptions, refusals, and the linear map. */
-#include "runs.h"
+#include "study_data.h"
 
 #include "study/linear.h"
 #include "study/table.h"
 
-#define TRAIN 240
-#define TEST 60
-
-/* ---- A data set with test images --------------------------------------------------------- */
-
-static void write_split(const char *prefix, swwae_split split, size_t count) {
-    struct swwae_dataset *d;
-    char name[64];
-    const size_t bytes = count * 32 * 32;
-    unsigned char *images = calloc(1, 16 + bytes), *labels = calloc(1, 8 + count);
-    well(shapes_generate(&d, 5, split, count));
-    memcpy(images, (unsigned char[]){0, 0, 8, 3}, 4);
-    memcpy(labels, (unsigned char[]){0, 0, 8, 1}, 4);
-    put_size(images + 4, count);
-    put_size(images + 8, 32);
-    put_size(images + 12, 32);
-    put_size(labels + 4, count);
-    memcpy(images + 16, d->images, bytes);
-    for (size_t i = 0; i < count; i++) labels[8 + i] = (unsigned char)d->labels[i];
-    snprintf(name, sizeof name, "shapes-small/%s-images-idx3-ubyte", prefix);
-    temporary_write(name, images, 16 + bytes);
-    snprintf(name, sizeof name, "shapes-small/%s-labels-idx1-ubyte", prefix);
-    temporary_write(name, labels, 8 + count);
-    swwae_dataset_free(d);
-    free(images);
-    free(labels);
-}
-
 static int prepare(void **state) {
     if (temporary_make(state)) return -1;
-    temporary_subfolder("shapes-small");
     temporary_subfolder("empty");
-    write_split("train", SWWAE_SPLIT_TRAIN, TRAIN);
-    write_split("t10k", SWWAE_SPLIT_TEST, TEST);
+    small_split_data();
     return 0;
 }
 
@@ -84,7 +54,15 @@ static swwae_options *where_options(void) {
 
 static swwae_status study(struct events *events, swwae_options *options, const char *name,
                           const char *folder) {
-    return swwae_study(name, options, 1, true, temporary_path(folder), listen, events);
+    const swwae_study_settings settings = {
+        .seeds = 1, .quick = true, .folder = temporary_path(folder)};
+    return swwae_study(name, options, &settings, listen, events);
+}
+
+static swwae_status study_in(const char *name, swwae_options *options, int seeds, bool quick,
+                             const char *folder) {
+    const swwae_study_settings settings = {.seeds = seeds, .quick = quick, .folder = folder};
+    return swwae_study(name, options, &settings, NULL, NULL);
 }
 
 static bool there(const char *folder, const char *file) {
@@ -194,28 +172,26 @@ static void test_refused(void **state) {
     (void)state;
     swwae_options *options = where_options();
     const char *folder = temporary_path("where");
-    says(swwae_study("wher", options, 0, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
-         "there is no study \"wher\", expected one of where, equivariance");
-    says(swwae_study("where", options, 1001, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
-         "1001 seeds found");
-    says(swwae_study("where", NULL, 0, true, folder, NULL, NULL), SWWAE_E_ARGUMENT, "NULL");
-    says(swwae_study("where", options, 1, false, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+    says(study_in("wher", options, 0, true, folder), SWWAE_E_ARGUMENT,
+         "there is no study \"wher\", expected one of where, equivariance, mnist, lambda");
+    says(study_in("where", options, 1001, true, folder), SWWAE_E_ARGUMENT, "1001 seeds found");
+    says(study_in("where", NULL, 0, true, folder), SWWAE_E_ARGUMENT, "NULL");
+    says(study_in("where", options, 1, false, folder), SWWAE_E_ARGUMENT,
          "holds a quick study; add --quick");
-    says(swwae_study("equivariance", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+    says(study_in("equivariance", options, 1, true, folder), SWWAE_E_ARGUMENT,
          "holds the study where");
     well(swwae_options_set(options, "lr", "0.02"));
-    says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+    says(study_in("where", options, 1, true, folder), SWWAE_E_ARGUMENT,
          "holds this study with --lr 0.01, now it is 0.02; repeat the options");
     well(swwae_options_set(options, "unpool", "fixed"));
-    says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+    says(study_in("where", options, 1, true, folder), SWWAE_E_ARGUMENT,
          "option --unpool: \"fixed\" found, but the study where sets it itself");
     swwae_options_free(options);
     options = options_with("out", "elsewhere", NULL);
-    says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
-         "option --out");
+    says(study_in("where", options, 1, true, folder), SWWAE_E_ARGUMENT, "option --out");
     swwae_options_free(options);
     options = options_with("lambda-rec", "0", NULL);
-    says(swwae_study("where", options, 1, true, folder, NULL, NULL), SWWAE_E_ARGUMENT,
+    says(study_in("where", options, 1, true, folder), SWWAE_E_ARGUMENT,
          "option --lambda-rec: 0 found");
     swwae_options_free(options);
     const swwae_study_info *info;
@@ -224,7 +200,7 @@ static void test_refused(void **state) {
         assert_true(*info->name && *info->help && *info->about);
         count++;
     }
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 4);
 }
 
 /* ---- equivariance ------------------------------------------------------------------------ */

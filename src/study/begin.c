@@ -37,7 +37,8 @@ static swwae_status complete_options(struct study *study) {
     TRY(options_copy(&study->options, study->given));
     for (const struct study_value *v = study->kind->values; v->name; v++)
         if (!options_given(study->given, v->name) &&
-            !(strcmp(v->name, "epochs") == 0 && options_given(study->given, "steps")))
+            !(strcmp(v->name, "epochs") == 0 && options_given(study->given, "steps")) &&
+            !(strcmp(v->name, "steps") == 0 && options_given(study->given, "epochs")))
             TRY(swwae_options_set(study->options, v->name,
                                   study->quick && v->quick ? v->quick : v->value));
     CHECK(study->options->settings.lambda_rec > 0, SWWAE_E_ARGUMENT,
@@ -140,8 +141,23 @@ static swwae_status differ(const struct study *study, const char *name, const js
     return status;
 }
 
+/* Every option's default, as study.json holds them. */
+static swwae_status defaults(json_t **usual) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *options = NULL;
+    char *text = NULL;
+    TRY(swwae_options_create(&options));
+    TRY(options_json(&text, options, false));
+    CHECK(*usual = json_loads(text, 0, NULL), SWWAE_E_MEMORY, "no memory for the defaults");
+fail:
+    swwae_options_free(options);
+    free(text);
+    return status;
+}
+
 static swwae_status compare(const struct study *study, const json_t *before, const json_t *now) {
     swwae_status status = SWWAE_OK;
+    json_t *usual = NULL;
     const char *name = json_string_value(json_object_get(before, "study"));
     CHECK(name && strcmp(name, study->kind->info.name) == 0, SWWAE_E_ARGUMENT,
           "%.300s holds the study %.60s, not %s; name another folder", study->folder,
@@ -149,6 +165,7 @@ static swwae_status compare(const struct study *study, const json_t *before, con
     CHECK(json_boolean_value(json_object_get(before, "quick")) == study->quick, SWWAE_E_ARGUMENT,
           "%.300s holds a %s study; %s --quick to go on with it, or name another folder",
           study->folder, study->quick ? "full" : "quick", study->quick ? "leave out" : "add");
+    TRY(defaults(&usual));
     const json_t *old = json_object_get(before, "options");
     const json_t *new = json_object_get(now, "options");
     json_t *value;
@@ -156,13 +173,16 @@ static swwae_status compare(const struct study *study, const json_t *before, con
         /* how it runs, not what comes out */
         if (strcmp(name, "threads") == 0 || strcmp(name, "out") == 0) continue;
         const json_t *other = json_object_get(old, name);
-        CHECK(other, SWWAE_E_ARGUMENT,
-              "%.300s holds this study as another version began it, without --%s; name another "
-              "folder",
-              study->folder, name);
-        if (!json_equal(other, value)) return differ(study, name, other, value);
+        /* an option that an earlier version did not know was as it is now unless given */
+        if (!other) other = json_object_get(usual, name);
+        CHECK(other, SWWAE_E_INTERNAL, "option --%s has no default", name);
+        if (!json_equal(other, value)) {
+            status = differ(study, name, other, value);
+            goto fail;
+        }
     }
 fail:
+    json_decref(usual);
     return status;
 }
 
@@ -220,8 +240,10 @@ static const char *portable(const char *value) {
 void study_command(const struct study *study, char *text, size_t size) {
     const swwae_option_info *info;
     size_t used =
-        (size_t)snprintf(text, size, "swwae study %s%s --seeds %d", study->kind->info.name,
-                         study->quick ? " --quick" : "", study->seeds);
+        (size_t)snprintf(text, size, "swwae study %s%s --seeds %d%s%s%s%s", study->kind->info.name,
+                         study->quick ? " --quick" : "", study->seeds,
+                         study->rows ? " --rows " : "", study->rows ? study->rows : "",
+                         study->counts ? " --counts " : "", study->counts ? study->counts : "");
     for (size_t i = 0; (info = swwae_option_info_at(i)) && used < size; i++) {
         if (!options_given(study->given, info->name)) continue;
         const char *value = portable(swwae_options_get(study->given, info->name));

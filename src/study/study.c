@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "train/options.h"
 
-#define KINDS 2
-static const struct study_kind *const kinds[KINDS] = {&study_where, &study_equivariance};
+#define KINDS 4
+static const struct study_kind *const kinds[KINDS] = {&study_where, &study_equivariance,
+                                                      &study_mnist, &study_lambda};
 
 const struct study_kind *study_kind_at(size_t i) { return i < KINDS ? kinds[i] : NULL; }
 
@@ -50,23 +52,49 @@ swwae_status study_say(struct study *study, const char *format, ...) {
     return study_check_stop(study);
 }
 
-swwae_status study_run(const char *name, const swwae_options *options, int seeds, bool quick,
-                       const char *folder, struct reporter *reporter) {
+static swwae_status name_folder(struct study *study, const char *folder) {
     swwae_status status = SWWAE_OK;
-    struct study study = {
-        .kind = find_kind(name), .given = options, .quick = quick, .reporter = reporter};
-    if (!study.kind) return SWWAE_E_ARGUMENT;
-    study.seeds = seeds ? seeds : quick ? study.kind->quick_seeds : study.kind->seeds;
     if (folder) {
         CHECK(*folder && strlen(folder) < STUDY_PATH / 2, SWWAE_E_ARGUMENT,
               "the study's folder has a name of %zu bytes, expected 1 to %d", strlen(folder),
               STUDY_PATH / 2 - 1);
-        snprintf(study.folder, sizeof study.folder, "%s", folder);
-        for (size_t end = strlen(folder); end > 1 && study.folder[end - 1] == '/'; end--)
-            study.folder[end - 1] = 0;
+        snprintf(study->folder, sizeof study->folder, "%s", folder);
+        for (size_t end = strlen(folder); end > 1 && study->folder[end - 1] == '/'; end--)
+            study->folder[end - 1] = 0;
     } else {
-        snprintf(study.folder, sizeof study.folder, "studies/%s%s", name, quick ? "-quick" : "");
+        snprintf(study->folder, sizeof study->folder, "studies/%s%s", study->kind->info.name,
+                 study->quick ? "-quick" : "");
     }
+fail:
+    return status;
+}
+
+/* What only a study with rows can do. */
+static swwae_status check_table(const struct study *study, const swwae_study_settings *settings) {
+    const char *what = settings->jobs > 1 ? "trainings side by side"
+                       : settings->rows   ? "rows to choose from"
+                       : settings->counts ? "numbers of labels to choose from"
+                                          : NULL;
+    if (study->kind->table || !what) return SWWAE_OK;
+    return status_set(SWWAE_E_ARGUMENT, "the study %s has no %s", study->kind->info.name, what);
+}
+
+swwae_status study_run(const char *name, const swwae_options *options,
+                       const swwae_study_settings *settings, struct reporter *reporter) {
+    swwae_status status = SWWAE_OK;
+    struct study study = {.kind = find_kind(name),
+                          .given = options,
+                          .quick = settings->quick,
+                          .rows = settings->rows,
+                          .counts = settings->counts,
+                          .reporter = reporter};
+    if (!study.kind) return SWWAE_E_ARGUMENT;
+    study.seeds = settings->seeds ? settings->seeds
+                  : study.quick   ? study.kind->quick_seeds
+                                  : study.kind->seeds;
+    study.jobs = settings->jobs ? settings->jobs : parallel_processors();
+    TRY(check_table(&study, settings));
+    TRY(name_folder(&study, settings->folder));
     TRY(study_begin(&study));
     TRY(study.kind->run(&study));
 fail:

@@ -27,6 +27,7 @@ struct study;
 struct study_kind {
     swwae_study_info info;
     int seeds, quick_seeds;
+    bool table;                       /* has rows, and trainings side by side (grid.h) */
     const struct study_value *values; /* ended by a NULL name */
     const char *const *fixed;         /* options that only the study may set; ended by NULL */
     swwae_status (*run)(struct study *study);
@@ -34,7 +35,7 @@ struct study_kind {
 
 /* The i-th, or NULL past the last. */
 const struct study_kind *study_kind_at(size_t i);
-extern const struct study_kind study_where, study_equivariance;
+extern const struct study_kind study_where, study_equivariance, study_mnist, study_lambda;
 
 /* A study under way. */
 struct study {
@@ -44,7 +45,9 @@ struct study {
     swwae_options *options;     /* of the trainings: given, completed by the study's own values */
     bool quick;
     int seeds;
-    uint64_t seed;  /* the first */
+    int jobs;                  /* trainings side by side */
+    const char *rows, *counts; /* what to train now, with commas between; NULL: all */
+    uint64_t seed;             /* the first */
     char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
     struct reporter *reporter;
     bool no_plots; /* gnuplot is missing, and the user knows */
@@ -55,11 +58,15 @@ struct study {
     double began;            /* the present one, seconds of report_now */
     double spent;            /* seconds of the finished ones in this call */
     double trained;          /* seconds of all trainings of the study, of all calls */
+
+    /* of the trainings side by side, in units of cost (jobs.h) */
+    double work, worked; /* what this call has to do, and has done */
+    double work_began;   /* report_now */
 };
 
 /* As the public swwae_study, arguments checked. */
-swwae_status study_run(const char *name, const swwae_options *options, int seeds, bool quick,
-                       const char *folder, struct reporter *reporter);
+swwae_status study_run(const char *name, const swwae_options *options,
+                       const swwae_study_settings *settings, struct reporter *reporter);
 
 /* Begins or goes on: makes the folder, completes the options, compares them with study.json or
  * writes it (begin.c). */
@@ -80,13 +87,28 @@ swwae_status study_check_stop(const struct study *study);
 
 /* ---- Trainings (training.c) ---- */
 
+/* NaN: not measured, since the training has no such term. */
 struct training_result {
-    double rec;     /* mean squared error per pixel of the test images */
-    double seconds; /* of training */
+    double rec;              /* mean squared error per pixel of the test images */
+    double error;            /* percent of the test images that are classified wrongly */
+    double validation_error; /* percent, of the best model */
+    double seconds;          /* of training */
+    double core_seconds;     /* processor time of a training with one thread */
 };
 
-/* Trains runs/NAME, goes on with it, or does nothing where it is complete; then measures its best
- * model on `test`. options: the study's with the training's own changes; "out" is set here. */
+/* *done: runs/NAME is complete, and its result is there. */
+swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
+                           const char *name);
+
+/* Trains runs/NAME or goes on with it, then measures its best model on `test`. `out` and `threads`
+ * are set in options. Reads of the study nothing that changes, so that several threads may each
+ * run a training. */
+swwae_status training_run(struct training_result *result, const struct study *study,
+                          const char *name, swwae_options *options, int threads,
+                          const swwae_dataset *test, swwae_progress_fn progress, void *user);
+
+/* The two together, with all threads, told to the user. options: the study's with the training's
+ * own changes. SWWAE_E_ARGUMENT where the decoder was not trained. */
 swwae_status study_train(struct study *study, const char *name, swwae_options *options,
                          const swwae_dataset *test, struct training_result *result);
 

@@ -150,10 +150,13 @@ struct summary summarise(const double *values, int count) {
     return summary;
 }
 
-/* Printf's fixed notation with a point, whatever the locale. */
-static void put_fixed(FILE *to, double value, int decimals) {
+void page_fixed(FILE *to, double value, int decimals) {
     char text[64];
     const struct lconv *locale = localeconv();
+    if (isnan(value)) {
+        fputc('-', to);
+        return;
+    }
     snprintf(text, sizeof text, "%.*f", decimals, value);
     if (strlen(locale->decimal_point) == 1 && strchr(text, *locale->decimal_point))
         *strchr(text, *locale->decimal_point) = '.';
@@ -168,10 +171,10 @@ void page_summary(FILE *to, struct summary summary) {
     const double scale = summary.std > 0 ? summary.std : fabs(summary.mean);
     int decimals = scale > 0 ? (summary.std > 0 ? 1 : 3) - (int)floor(log10(scale)) : 1;
     decimals = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
-    put_fixed(to, summary.mean, decimals);
+    page_fixed(to, summary.mean, decimals);
     if (summary.count == 1) return;
     fputs(" ± ", to);
-    put_fixed(to, summary.std, decimals);
+    page_fixed(to, summary.std, decimals);
 }
 
 void page_name(FILE *to, const char *text) {
@@ -208,9 +211,12 @@ void page_colophon(FILE *to, const struct study *study) {
     fputs("## How it was made\n\n    ", to);
     for (const char *at = command; *at; at++) fputc((unsigned char)*at < ' ' ? '?' : *at, to);
     fprintf(to,
-            "\n\nTrainings: %d, together %ld:%02ld:%02ld hours. Machine: %s, %d threads, %s "
-            "kernels. swwae %s. All options: [study.json](study.json).\n",
+            "\n\nTrainings: %d, together %ld:%02ld:%02ld hours. Machine: %s, %d %s, %s kernels. "
+            "swwae %s. All options: [study.json](study.json).\n",
             study->trainings, seconds / 3600, seconds / 60 % 60, seconds % 60, name,
-            asked ? asked : parallel_processors(), cpu_isa_name(cpu_choose(&complaint)),
+            study->kind->table ? study->jobs
+            : asked            ? asked
+                               : parallel_processors(),
+            study->kind->table ? "at once" : "threads", cpu_isa_name(cpu_choose(&complaint)),
             swwae_version());
 }

@@ -61,6 +61,9 @@ struct summary summarise(const double *values, int count);
  * single value, "-" of none. */
 void page_summary(FILE *to, struct summary summary);
 
+/* With so many decimals and a point, whatever the locale; "-" of NaN. */
+void page_fixed(FILE *to, double value, int decimals);
+
 /* Text of others' naming as Markdown code, without what would end it. */
 void page_name(FILE *to, const char *text);
 

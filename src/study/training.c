@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "study/table.h"
 #include "train/folder.h"
+#include "train/model_file.h"
 #include "train/number.h"
 
 /* Seconds a training of this study takes, as far as is known; `present` is the guess for the one
@@ -47,14 +49,25 @@ static swwae_status announce(struct study *study, const char *name, bool resumed
 
 /* ---- test.csv --------------------------------------------------------------------------- */
 
-static swwae_status read_result(struct training_result *result, const char *path) {
+swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
+                           const char *name) {
     swwae_status status = SWWAE_OK;
     struct table table = {0};
+    char part[STUDY_PATH], path[STUDY_PATH];
+    snprintf(part, sizeof part, "runs/%s/test.csv", name);
+    TRY(study_path(path, study, part));
+    *done = access(path, F_OK) == 0;
+    if (!*done) return SWWAE_OK;
     TRY(table_read(&table, path));
-    *result = (struct training_result){.rec = table_cell(&table, 0, "rec"),
-                                       .seconds = table_cell(&table, 0, "seconds")};
-    CHECK(isfinite(result->rec) && isfinite(result->seconds), SWWAE_E_FORMAT,
-          "%.400s: no numbers rec and seconds; remove the file to measure again", path);
+    *result =
+        (struct training_result){.rec = table_cell(&table, 0, "rec"),
+                                 .error = table_cell(&table, 0, "error"),
+                                 .validation_error = table_cell(&table, 0, "validation_error"),
+                                 .seconds = table_cell(&table, 0, "seconds"),
+                                 .core_seconds = table_cell(&table, 0, "core_seconds")};
+    CHECK(isfinite(result->seconds) && (isfinite(result->rec) || isfinite(result->error)),
+          SWWAE_E_FORMAT,
+          "%.400s: no numbers seconds, and rec or error; remove the file to measure again", path);
 fail:
     table_free(&table);
     return status;
@@ -64,14 +77,18 @@ static swwae_status write_result(const struct training_result *result, const str
                                  const char *name) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
-    char file[STUDY_PATH], rec[NUMBER_TEXT], seconds[NUMBER_TEXT];
+    char file[STUDY_PATH];
+    const double numbers[] = {result->rec, result->error, result->validation_error, result->seconds,
+                              result->core_seconds};
     snprintf(file, sizeof file, "runs/%s/test.csv", name);
     TRY(page_begin(&page, study, file));
-    fputs("rec,seconds\n", page.to);
+    fputs("rec,error,validation_error,seconds,core_seconds\n", page.to);
     /* exact, so that what is computed from it is the same when it is read back */
-    number_print(rec, result->rec);
-    number_print(seconds, result->seconds);
-    fprintf(page.to, "%s,%s\n", rec, seconds);
+    for (int i = 0; i < 5; i++) {
+        char text[NUMBER_TEXT];
+        number_print(text, numbers[i]);
+        fprintf(page.to, "%s%c", text, i < 4 ? ',' : '\n');
+    }
     TRY(page_commit(&page));
 fail:
     page_abandon(&page);
@@ -80,14 +97,15 @@ fail:
 
 /* ---- One training ----------------------------------------------------------------------- */
 
-swwae_status study_load(swwae_model **model, const struct study *study, const char *name) {
+static swwae_status load(swwae_model **model, const struct study *study, const char *name,
+                         int threads) {
     swwae_status status = SWWAE_OK;
     swwae_model *made = NULL;
     char part[STUDY_PATH], path[STUDY_PATH];
     snprintf(part, sizeof part, "runs/%s", name);
     TRY(study_path(path, study, part));
     TRY(swwae_model_load(&made, path));
-    TRY(swwae_model_set_threads(made, study->options->settings.threads));
+    TRY(swwae_model_set_threads(made, threads));
     *model = made;
     made = NULL;
 fail:
@@ -95,19 +113,34 @@ fail:
     return status;
 }
 
-static swwae_status measure(struct training_result *result, struct study *study, const char *name,
-                            const struct folder *folder, const swwae_dataset *test) {
+swwae_status study_load(swwae_model **model, const struct study *study, const char *name) {
+    return load(model, study, name, study->options->settings.threads);
+}
+
+/* The lowest of a column; NaN of none. */
+static double lowest(const struct table *table, const char *column) {
+    double low = NAN;
+    for (size_t r = 0; r < table->rows; r++) low = fmin(low, table_cell(table, (long)r, column));
+    return low;
+}
+
+/* core: share of a processor that the training had. */
+static swwae_status measure(struct training_result *result, const struct study *study,
+                            const char *name, const struct folder *folder, int threads, double core,
+                            const swwae_dataset *test, swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     swwae_model *model = NULL;
     swwae_evaluation evaluation = {0};
     struct table metrics = {0};
-    TRY(study_load(&model, study, name));
-    TRY(swwae_evaluate(model, test, study_watch, study, &evaluation));
-    CHECK(evaluation.has_rec, SWWAE_E_ARGUMENT,
-          "runs/%s: its decoder was not trained, but this study measures reconstructions", name);
+    TRY(load(&model, study, name, threads));
+    TRY(swwae_evaluate(model, test, progress, user, &evaluation));
     TRY(table_read(&metrics, folder->metrics));
-    *result = (struct training_result){.rec = evaluation.rec,
-                                       .seconds = table_cell(&metrics, -1, "seconds")};
+    const double seconds = table_cell(&metrics, -1, "seconds");
+    *result = (struct training_result){.rec = evaluation.has_rec ? evaluation.rec : NAN,
+                                       .error = evaluation.has_error ? evaluation.error : NAN,
+                                       .validation_error = lowest(&metrics, "validation_error"),
+                                       .seconds = seconds,
+                                       .core_seconds = seconds * core};
     TRY(write_result(result, study, name));
 fail:
     swwae_evaluation_clear(&evaluation);
@@ -117,49 +150,68 @@ fail:
 }
 
 /* Trains, or goes on. */
-static swwae_status train(struct study *study, const char *name, const struct folder *folder,
-                          swwae_options *options) {
+static swwae_status train(const struct folder *folder, swwae_options *options,
+                          swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     swwae_options *threads = NULL;
-    const bool begun = access(folder->checkpoint, F_OK) == 0;
-    TRY(announce(study, name, begun));
-    if (begun) {
+    if (access(folder->checkpoint, F_OK) == 0) {
         TRY(swwae_options_create(&threads));
-        TRY(swwae_options_set(threads, "threads", swwae_options_get(study->options, "threads")));
-        TRY(swwae_resume(folder->path, threads, study_watch, study));
+        TRY(swwae_options_set(threads, "threads", swwae_options_get(options, "threads")));
+        TRY(swwae_resume(folder->path, threads, progress, user));
     } else {
         folder_discard(folder); /* of one that was killed before its first checkpoint */
         TRY(swwae_options_set(options, "out", folder->path));
-        TRY(swwae_train(options, study_watch, study));
+        TRY(swwae_train(options, progress, user));
     }
 fail:
     swwae_options_free(threads);
     return status;
 }
 
+swwae_status training_run(struct training_result *result, const struct study *study,
+                          const char *name, swwae_options *options, int threads,
+                          const swwae_dataset *test, swwae_progress_fn progress, void *user) {
+    swwae_status status = SWWAE_OK;
+    struct folder folder = {0};
+    char part[STUDY_PATH], path[STUDY_PATH], text[16];
+    const double start = report_now(), work = parallel_clock();
+    snprintf(part, sizeof part, "runs/%s", name);
+    snprintf(text, sizeof text, "%d", threads);
+    TRY(study_path(path, study, part));
+    TRY(folder_name(&folder, path));
+    TRY(swwae_options_set(options, "threads", text));
+    TRY(train(&folder, options, progress, user));
+    /* a training that was stopped before had about the same share of its processor then */
+    const double core =
+        threads == 1 ? (parallel_clock() - work) / (report_now() - start + 1e-9) : NAN;
+    TRY(measure(result, study, name, &folder, threads, core, test, progress, user));
+fail:
+    folder_free(&folder);
+    return status;
+}
+
 swwae_status study_train(struct study *study, const char *name, swwae_options *options,
                          const swwae_dataset *test, struct training_result *result) {
     swwae_status status = SWWAE_OK;
-    struct folder folder = {0};
+    bool done;
     char part[STUDY_PATH], path[STUDY_PATH];
     study->training++;
     study->began = report_now();
-    snprintf(part, sizeof part, "runs/%s/test.csv", name);
-    TRY(study_path(path, study, part));
-    if (access(path, F_OK) == 0) {
-        TRY(read_result(result, path));
-    } else {
-        *strrchr(path, '/') = 0;
-        TRY(folder_name(&folder, path));
-        TRY(train(study, name, &folder, options));
-        TRY(measure(result, study, name, &folder, test));
+    TRY(training_read(&done, result, study, name));
+    if (!done) {
+        snprintf(part, sizeof part, "runs/%s/" CHECKPOINT_FILE, name);
+        TRY(study_path(path, study, part));
+        TRY(announce(study, name, access(path, F_OK) == 0));
+        TRY(training_run(result, study, name, options, study->options->settings.threads, test,
+                         study_watch, study));
         study->finished++;
         study->spent += report_now() - study->began;
     }
+    CHECK(isfinite(result->rec), SWWAE_E_ARGUMENT,
+          "runs/%s: its decoder was not trained, but this study measures reconstructions", name);
     study->trained += result->seconds;
     TRY(study_check_stop(study));
 fail:
-    folder_free(&folder);
     if (status == SWWAE_E_INTERRUPTED) status = study_check_stop(study);
     return status;
 }

@@ -1,0 +1,509 @@
+/* grid.c - the trainings of a table, and the choice between candidates; see grid.h. */
+#include "study/grid.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/number.h"
+#include "train/options.h"
+
+#define QUICK_TRAIN 4000
+#define QUICK_TEST 1000
+#define ALL_STEPS 10 /* times as many steps where all images are labelled */
+#define UNSUPERVISED "unsupervised"
+
+static const long paper_counts[GRID_PAPER] = {100, 600, 1000, 3000, LABELS_ALL};
+
+/* ---- Places ----------------------------------------------------------------------------- */
+
+size_t grid_at(const struct grid *grid, int row, int count, int candidate, int draw) {
+    const size_t cell = (size_t)row * (size_t)grid->counts + (size_t)count;
+    return (cell * GRID_CANDIDATES + (size_t)candidate) * (size_t)grid->study->seeds + (size_t)draw;
+}
+
+static int *chosen_of(const struct grid *grid, int row, int count) {
+    return grid->chosen + row * grid->counts + count;
+}
+
+int grid_row_of(const struct grid *grid, const char *name) {
+    for (int r = 0; name && r < grid->rows; r++)
+        if (strcmp(grid->plan->rows[r].name, name) == 0) return r;
+    return -1;
+}
+
+int grid_candidates(const struct grid_row *row) {
+    int count = 0;
+    while (row->candidates && row->candidates[count]) count++;
+    return count ? count : 1;
+}
+
+const char *grid_count_text(char text[16], long count) {
+    snprintf(text, 16, count == LABELS_ALL ? "all" : "%ld", count);
+    return text;
+}
+
+int grid_paper_place(const struct grid *grid, int count) {
+    for (int p = 0; p < GRID_PAPER && grid->paper; p++)
+        if (paper_counts[p] == grid->count[count]) return p;
+    return -1;
+}
+
+static bool has_choice(const struct grid *grid, int row) {
+    return row >= 0 && grid_candidates(&grid->plan->rows[row]) > 1;
+}
+
+static uint64_t seed_of(const struct grid *grid, int draw) {
+    return grid->study->seed + (uint64_t)draw;
+}
+
+/* "swwae-dropout-100-c2-seed1": candidate 2; "no-l2m-100-b2-seed1": built on candidate 2 of the row
+ * it is like. */
+static void training_name(char name[JOB_NAME], const struct grid *grid, int row, int count,
+                          int candidate, int draw) {
+    const struct grid_row *r = &grid->plan->rows[row];
+    const int like = grid_row_of(grid, r->like);
+    char labels[16], base[16] = "", own[16] = "";
+    if (has_choice(grid, like)) snprintf(base, sizeof base, "-b%d", *chosen_of(grid, like, count));
+    if (has_choice(grid, row)) snprintf(own, sizeof own, "-c%d", candidate);
+    snprintf(name, JOB_NAME, "%.40s-%s%s%s-seed%llu", r->name,
+             grid_count_text(labels, grid->count[count]), base, own,
+             (unsigned long long)seed_of(grid, draw));
+}
+
+/* ---- Options of a training -------------------------------------------------------------- */
+
+/* Sets "name=value name=value". */
+static swwae_status apply(swwae_options *options, const char *text) {
+    swwae_status status = SWWAE_OK;
+    char name[64], value[512];
+    int used;
+    while (text && sscanf(text, " %63[^= ]=%511s%n", name, value, &used) == 2) {
+        TRY(swwae_options_set(options, name, value));
+        text += used;
+    }
+fail:
+    return status;
+}
+
+static swwae_status set_seed(swwae_options *options, const struct grid *grid, int draw) {
+    char seed[32];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)seed_of(grid, draw));
+    return swwae_options_set(options, "seed", seed);
+}
+
+/* All images labelled are worth more steps than a hundred. */
+static swwae_status set_labels(swwae_options *options, const struct grid *grid, int count) {
+    swwae_status status = SWWAE_OK;
+    char text[32];
+    TRY(swwae_options_set(options, "labels", grid_count_text(text, grid->count[count])));
+    const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
+    if (grid->count[count] != LABELS_ALL || !free) return SWWAE_OK;
+    snprintf(text, sizeof text, "%ld", ALL_STEPS * options->settings.steps);
+    TRY(swwae_options_set(options, "steps", text));
+fail:
+    return status;
+}
+
+static swwae_status make_options(swwae_options **options, const struct grid *grid, int row,
+                                 int count, int candidate, int draw) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *made = NULL;
+    char part[64], path[STUDY_PATH];
+    const struct grid_row *r = &grid->plan->rows[row];
+    const int like = grid_row_of(grid, r->like);
+    TRY(options_copy(&made, grid->study->options));
+    TRY(set_seed(made, grid, draw));
+    TRY(set_labels(made, grid, count));
+    if (like >= 0) {
+        const struct grid_row *l = &grid->plan->rows[like];
+        TRY(apply(made, l->options));
+        if (l->candidates) TRY(apply(made, l->candidates[*chosen_of(grid, like, count)]));
+    }
+    TRY(apply(made, r->options));
+    if (r->candidates) TRY(apply(made, r->candidates[candidate]));
+    if (r->pretrained) {
+        snprintf(part, sizeof part, "runs/" UNSUPERVISED "-seed%llu",
+                 (unsigned long long)seed_of(grid, draw));
+        TRY(study_path(path, grid->study, part));
+        TRY(swwae_options_set(made, "init-from", path));
+    }
+    *options = made;
+    made = NULL;
+fail:
+    swwae_options_free(made);
+    return status;
+}
+
+/* With a decoder a step takes about half as long again. */
+static double cost_of(const swwae_options *options) {
+    const struct settings *s = &options->settings;
+    bool decoder = s->lambda_rec > 0;
+    for (int i = 0; i < s->lambda_m.count; i++) decoder |= s->lambda_m.value[i] > 0;
+    return (s->steps > 0 ? (double)s->steps : 1000 * s->epochs) * (decoder ? 3 : 2);
+}
+
+/* ---- Results so far --------------------------------------------------------------------- */
+
+static swwae_status read_cell(struct grid *grid, int row, int count, int candidate, int draw) {
+    swwae_status status = SWWAE_OK;
+    const size_t i = grid_at(grid, row, count, candidate, draw);
+    char name[JOB_NAME];
+    bool done;
+    if (grid->state[i] != GRID_MISSING) return SWWAE_OK;
+    training_name(name, grid, row, count, candidate, draw);
+    TRY(training_read(&done, &grid->result[i], grid->study, name));
+    if (done) grid->state[i] = GRID_DONE;
+fail:
+    return status;
+}
+
+/* Mean validation error over the choice's draws; a training that failed is infinitely bad. NaN:
+ * not all have been tried. */
+static double score(const struct grid *grid, int row, int count, int candidate) {
+    double sum = 0;
+    for (int d = 0; d < grid->choice_draws; d++) {
+        const size_t i = grid_at(grid, row, count, candidate, d);
+        if (grid->state[i] == GRID_MISSING) return NAN;
+        const double error = grid->result[i].validation_error;
+        sum += grid->state[i] == GRID_DONE && isfinite(error) ? error : INFINITY;
+    }
+    return sum / grid->choice_draws;
+}
+
+static void choose(struct grid *grid, int row, int count) {
+    const int candidates = grid_candidates(&grid->plan->rows[row]);
+    int best = 0;
+    double lowest = INFINITY;
+    for (int k = 0; k < candidates && candidates > 1; k++) {
+        const double found = score(grid, row, count, k);
+        if (isnan(found)) return;
+        if (found < lowest) {
+            lowest = found;
+            best = k;
+        }
+    }
+    *chosen_of(grid, row, count) = best;
+}
+
+static bool base_chosen(const struct grid *grid, int row, int count) {
+    const int like = grid_row_of(grid, grid->plan->rows[row].like);
+    return like < 0 || *chosen_of(grid, like, count) >= 0;
+}
+
+/* What is in the folder; rows in order, since a row's names depend on the choice of the one it is
+ * like. */
+static swwae_status read_all(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < grid->counts; c++) {
+            if (!base_chosen(grid, r, c)) continue;
+            for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
+                for (int d = 0; d < grid->study->seeds; d++) TRY(read_cell(grid, r, c, k, d));
+            if (*chosen_of(grid, r, c) < 0) choose(grid, r, c);
+        }
+fail:
+    return status;
+}
+
+void grid_errors(double *values, const struct grid *grid, int row, int count,
+                 enum grid_measure measure) {
+    const int candidate = *chosen_of(grid, row, count);
+    for (int d = 0; d < grid->study->seeds; d++) {
+        const size_t i = grid_at(grid, row, count, candidate < 0 ? 0 : candidate, d);
+        const struct training_result *result = &grid->result[i];
+        const double core = isfinite(result->core_seconds) ? result->core_seconds : result->seconds;
+        values[d] = candidate < 0 || grid->state[i] != GRID_DONE ? NAN
+                    : measure == GRID_TEST                       ? result->error
+                    : measure == GRID_VALIDATION                 ? result->validation_error
+                                                                 : core / 60;
+    }
+}
+
+/* ---- Trainings -------------------------------------------------------------------------- */
+
+/* Jobs, and the place in the grid of each; -1: an unsupervised training. */
+struct list {
+    struct job *jobs;
+    ptrdiff_t *place;
+    int count, room;
+};
+
+static void list_free(struct list *list) {
+    for (int i = 0; i < list->count; i++) swwae_options_free(list->jobs[i].options);
+    free(list->jobs);
+    free(list->place);
+    *list = (struct list){0};
+}
+
+static swwae_status list_add(struct list *list, const char *name, swwae_options *options, int after,
+                             ptrdiff_t place) {
+    swwae_status status = SWWAE_OK;
+    if (list->count == list->room) {
+        const int room = 2 * list->room + 64;
+        void *jobs = realloc(list->jobs, (size_t)room * sizeof *list->jobs);
+        if (jobs) list->jobs = jobs;
+        void *place_ = realloc(list->place, (size_t)room * sizeof *list->place);
+        if (place_) list->place = place_;
+        CHECK(jobs && place_, SWWAE_E_MEMORY, "no memory for %d trainings", room);
+        list->room = room;
+    }
+    list->place[list->count] = place;
+    list->jobs[list->count] =
+        (struct job){.options = options, .cost = cost_of(options), .after = after};
+    snprintf(list->jobs[list->count++].name, JOB_NAME, "%s", name);
+fail:
+    return status;
+}
+
+/* *after: the unsupervised training of the draw among the jobs; -1: it is complete. */
+static swwae_status add_unsupervised(int *after, struct list *list, const struct grid *grid,
+                                     int draw) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *options = NULL;
+    struct training_result result;
+    char name[JOB_NAME];
+    bool done;
+    snprintf(name, sizeof name, UNSUPERVISED "-seed%llu", (unsigned long long)seed_of(grid, draw));
+    *after = -1;
+    for (int i = 0; i < list->count; i++)
+        if (strcmp(list->jobs[i].name, name) == 0) *after = i;
+    if (*after >= 0) return SWWAE_OK;
+    TRY(training_read(&done, &result, grid->study, name));
+    if (done) return SWWAE_OK;
+    TRY(options_copy(&options, grid->study->options));
+    TRY(set_seed(options, grid, draw));
+    TRY(apply(options, grid->plan->unsupervised));
+    TRY(list_add(list, name, options, -1, -1));
+    options = NULL;
+    *after = list->count - 1;
+fail:
+    swwae_options_free(options);
+    return status;
+}
+
+static swwae_status add(struct list *list, struct grid *grid, int row, int count, int candidate,
+                        int draw) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *options = NULL;
+    const size_t i = grid_at(grid, row, count, candidate, draw);
+    char name[JOB_NAME];
+    int after = -1;
+    if (grid->state[i] != GRID_MISSING) return SWWAE_OK;
+    training_name(name, grid, row, count, candidate, draw);
+    TRY(make_options(&options, grid, row, count, candidate, draw));
+    if (grid->plan->rows[row].pretrained) TRY(add_unsupervised(&after, list, grid, draw));
+    TRY(list_add(list, name, options, after, (ptrdiff_t)i));
+    options = NULL;
+    grid->state[i] = GRID_TRIED; /* not to be added twice */
+fail:
+    swwae_options_free(options);
+    return status;
+}
+
+/* What can be trained for a row on a draw by what is chosen now. */
+static swwae_status add_row(struct list *list, struct grid *grid, int row, int count, int draw) {
+    swwae_status status = SWWAE_OK;
+    const int like = grid_row_of(grid, grid->plan->rows[row].like);
+    const bool base = base_chosen(grid, row, count);
+    if (!base) row = like; /* its choice comes first */
+    const int chosen = *chosen_of(grid, row, count);
+    if (chosen >= 0 && base) {
+        TRY(add(list, grid, row, count, chosen, draw));
+    } else if (draw < grid->choice_draws) {
+        for (int k = 0; k < grid_candidates(&grid->plan->rows[row]); k++)
+            TRY(add(list, grid, row, count, k, draw));
+    }
+fail:
+    return status;
+}
+
+/* Draw by draw, so that a study that is stopped has compared all it could. */
+static swwae_status collect(struct list *list, struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    for (int d = 0; d < grid->study->seeds; d++)
+        for (int c = 0; c < grid->counts; c++)
+            for (int r = 0; r < grid->rows; r++)
+                if (grid->row_on[r] && grid->count_on[c]) TRY(add_row(list, grid, r, c, d));
+fail:
+    return status;
+}
+
+/* What is left to do in all, for the estimate of time: also what later choices decide on. */
+static void plan_work(struct grid *grid, const struct list *list, bool first) {
+    struct study *study = grid->study;
+    if (!first) return;
+    study->work_began = report_now();
+    for (int i = 0; i < list->count; i++) study->work += list->jobs[i].cost;
+    study->trainings = list->count;
+    const double each = list->count ? study->work / list->count : 0;
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < grid->counts; c++) {
+            if (!grid->row_on[r] || !grid->count_on[c] || *chosen_of(grid, r, c) >= 0) continue;
+            int more = study->seeds - grid->choice_draws;
+            if (!base_chosen(grid, r, c))
+                more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
+            study->work += each * more;
+            study->trainings += more;
+        }
+}
+
+static void take_results(struct grid *grid, const struct list *list) {
+    for (int i = 0; i < list->count; i++) {
+        const struct job *job = &list->jobs[i];
+        if (list->place[i] < 0) continue;
+        grid->state[list->place[i]] = job->state == JOB_DONE     ? GRID_DONE
+                                      : job->state == JOB_FAILED ? GRID_TRIED
+                                                                 : GRID_MISSING;
+        grid->result[list->place[i]] = job->result;
+    }
+}
+
+/* In rounds: a round trains all that the choices so far allow. */
+static swwae_status train_all(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct list list = {0};
+    for (bool first = true;; first = false) {
+        TRY(read_all(grid));
+        TRY(collect(&list, grid));
+        plan_work(grid, &list, first);
+        if (!list.count) break;
+        status = jobs_run(grid->study, list.jobs, list.count, grid->test);
+        take_results(grid, &list);
+        TRY(status);
+        list_free(&list);
+    }
+fail:
+    if (status != SWWAE_OK) {
+        const swwae_status again = read_all(grid); /* for the tables: choices that are complete */
+        if (again != SWWAE_OK) status = again;
+    }
+    list_free(&list);
+    return status;
+}
+
+/* ---- Beginning -------------------------------------------------------------------------- */
+
+/* The next word of "a,b,c"; false at the end. */
+static bool next_word(char *word, size_t size, const char **text) {
+    if (!*text || !**text) return false;
+    const size_t length = strcspn(*text, ",");
+    snprintf(word, size, "%.*s", (int)(length < size ? length : size - 1), *text);
+    *text += length + ((*text)[length] == ',');
+    return true;
+}
+
+static swwae_status select_rows(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    const char *text = grid->study->rows;
+    char word[64], names[512] = "";
+    for (int r = 0; r < grid->rows; r++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", r ? ", " : "",
+                 grid->plan->rows[r].name);
+        grid->row_on[r] = !text;
+    }
+    while (next_word(word, sizeof word, &text)) {
+        const int row = grid_row_of(grid, word);
+        CHECK(row >= 0, SWWAE_E_ARGUMENT, "rows: \"%s\" found, expected some of %s", word, names);
+        grid->row_on[row] = true;
+    }
+fail:
+    return status;
+}
+
+/* In its place among the rising counts; already there: nothing changes. */
+static swwae_status insert_count(struct grid *grid, long count, bool on) {
+    swwae_status status = SWWAE_OK;
+    const unsigned long value = (unsigned long)count; /* LABELS_ALL is the largest */
+    int c = 0;
+    while (c < grid->counts && (unsigned long)grid->count[c] < value) c++;
+    if (c == grid->counts || grid->count[c] != count) {
+        CHECK(grid->counts < GRID_COUNTS, SWWAE_E_ARGUMENT, "counts: more than %d found",
+              GRID_COUNTS);
+        memmove(grid->count + c + 1, grid->count + c,
+                (size_t)(grid->counts - c) * sizeof *grid->count);
+        memmove(grid->count_on + c + 1, grid->count_on + c,
+                (size_t)(grid->counts - c) * sizeof *grid->count_on);
+        grid->count[c] = count;
+        grid->count_on[c] = false;
+        grid->counts++;
+    }
+    grid->count_on[c] |= on;
+fail:
+    return status;
+}
+
+static swwae_status select_counts(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    static const long usual[3][4] = {{100, 600, 1000, 3000}, {1000, 4000}, {100, 500, 1000, 5000}};
+    static const long quick[4] = {100, 1000};
+    const char *text = grid->study->counts;
+    const int kind = grid->paper ? 0 : strncmp(grid->study->data, "cifar", 5) == 0 ? 1 : 2;
+    const long *counts = grid->study->quick ? quick : usual[kind];
+    char word[32];
+    for (int i = 0; i < 4 && counts[i]; i++) TRY(insert_count(grid, counts[i], !text));
+    while (next_word(word, sizeof word, &text)) {
+        int64_t count = LABELS_ALL;
+        CHECK(strcmp(word, "all") == 0 ||
+                  (number_parse_whole(&count, word, false) && count > 0 && count <= 1000000000),
+              SWWAE_E_ARGUMENT,
+              "counts: \"%s\" found, expected numbers of labels with commas between, or all", word);
+        TRY(insert_count(grid, (long)count, true));
+    }
+fail:
+    return status;
+}
+
+static swwae_status book(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    const size_t cells = (size_t)grid->rows * (size_t)grid->counts;
+    const size_t all = cells * GRID_CANDIDATES * (size_t)grid->study->seeds;
+    grid->chosen = malloc(cells * sizeof *grid->chosen);
+    grid->state = calloc(all, sizeof *grid->state);
+    grid->result = calloc(all, sizeof *grid->result);
+    CHECK(grid->chosen && grid->state && grid->result, SWWAE_E_MEMORY, "no memory for %zu results",
+          all);
+    for (size_t i = 0; i < cells; i++) grid->chosen[i] = -1;
+fail:
+    return status;
+}
+
+static swwae_status begin(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct study *study = grid->study;
+    while (grid->plan->rows[grid->rows].name) grid->rows++;
+    grid->choice_draws = study->seeds < GRID_CHOICE_DRAWS || study->quick ? 1 : GRID_CHOICE_DRAWS;
+    grid->paper =
+        strncmp(study->data, "mnist", 5) == 0 && (!study->data[5] || study->data[5] == ',');
+    grid->row_on = calloc((size_t)grid->rows, sizeof *grid->row_on);
+    CHECK(grid->row_on, SWWAE_E_MEMORY, "no memory for %d rows", grid->rows);
+    TRY(select_rows(grid));
+    TRY(select_counts(grid));
+    TRY(book(grid));
+    if (study->quick) TRY(study_derive_data(study, QUICK_TRAIN, QUICK_TEST, 0));
+    TRY(study_open_data(&grid->test, study, SWWAE_SPLIT_TEST));
+fail:
+    return status;
+}
+
+swwae_status grid_run(struct study *study, const struct grid_plan *plan) {
+    swwae_status status = SWWAE_OK;
+    struct grid grid = {.study = study, .plan = plan};
+    char sentence[1024];
+    TRY(begin(&grid));
+    status = train_all(&grid);
+    if (status != SWWAE_OK && status != SWWAE_E_INTERRUPTED) goto fail;
+    const swwae_status trained = status;
+    snprintf(sentence, sizeof sentence, "%s", swwae_last_error());
+    TRY(grid_write(&grid));
+    if (trained != SWWAE_OK) status = status_set(trained, "%s", sentence);
+fail:
+    swwae_dataset_free(grid.test);
+    free(grid.row_on);
+    free(grid.chosen);
+    free(grid.state);
+    free(grid.result);
+    return status;
+}

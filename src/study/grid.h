@@ -1,0 +1,83 @@
+/* grid.h - tables of errors: methods (rows) against numbers of labels, over several draws of the
+ * labels (paper sections 5.1 and 5.2).
+ *
+ * A row is data: a name and the options it changes. Where it lists candidates, a first stage trains
+ * them all on the first draws, the mean validation error chooses one for each number of labels, and
+ * only that one is trained on the other draws; test images play no part in it. A draw is a seed,
+ * the same for every row: the same labelled and validation images, the same first weights. */
+#ifndef SWWAE_STUDY_GRID_H
+#define SWWAE_STUDY_GRID_H
+
+#include "study/jobs.h"
+
+#define GRID_COUNTS 16
+#define GRID_CANDIDATES 6
+#define GRID_PAPER 5        /* numbers of labels in the paper: 100, 600, 1000, 3000, all */
+#define GRID_CHOICE_DRAWS 1 /* draws that choose among candidates */
+
+/* The paper's errors in percent, at its numbers of labels; 0: not given there. */
+struct grid_paper {
+    double test[GRID_PAPER], std[GRID_PAPER], validation[GRID_PAPER];
+};
+
+/* Options are written "name=value name=value"; a later one wins. */
+struct grid_row {
+    const char *name;    /* in folders and CSV files: "swwae-dropout"; NULL ends the rows */
+    const char *title;   /* on the page */
+    const char *like;    /* an earlier row whose options, with its choice, come first; NULL: none */
+    const char *options; /* of every training of the row */
+    const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
+    const char *without; /* the row that is the same but without decoder, to compare with; NULL */
+    bool pretrained;     /* begins with the model of the plan's unsupervised training */
+    struct grid_paper paper;
+};
+
+struct grid;
+struct grid_plan {
+    const struct grid_row *rows;
+    const char *baseline;      /* the row that every other is compared to */
+    const char *unsupervised;  /* options of what pretrained rows begin with; NULL */
+    const char *title, *about; /* of the page: its heading, and a paragraph */
+    swwae_status (*plot)(const struct grid *grid); /* draws GRID_PLOT */
+};
+#define GRID_PLOT "errors"
+
+enum grid_state { GRID_MISSING = 0, GRID_DONE, GRID_TRIED };
+
+struct grid {
+    struct study *study;
+    const struct grid_plan *plan;
+    swwae_dataset *test;
+    int rows, counts, choice_draws;
+    long count[GRID_COUNTS];        /* numbers of labels, rising; LABELS_ALL last */
+    bool count_on[GRID_COUNTS];     /* to train in this call */
+    bool *row_on;                   /* (rows) */
+    int *chosen;                    /* (rows, counts): candidate; -1: not chosen yet */
+    unsigned char *state;           /* (rows, counts, GRID_CANDIDATES, seeds): enum grid_state */
+    struct training_result *result; /* the same shape */
+    bool paper;                     /* the data set is the paper's MNIST */
+};
+
+/* The whole study: trains what is missing, writes what there is, also when it is stopped. */
+swwae_status grid_run(struct study *study, const struct grid_plan *plan);
+
+size_t grid_at(const struct grid *grid, int row, int count, int candidate, int draw);
+/* -1: no such row. */
+int grid_row_of(const struct grid *grid, const char *name);
+int grid_candidates(const struct grid_row *row);
+
+/* "100", "all". */
+const char *grid_count_text(char text[16], long count);
+
+/* (seeds) test or validation errors of the row's chosen candidate; NaN where there is none yet. */
+enum grid_measure { GRID_TEST, GRID_VALIDATION, GRID_CORE_MINUTES };
+void grid_errors(double *values, const struct grid *grid, int row, int count,
+                 enum grid_measure measure);
+
+/* Place of a number of labels in grid_paper; -1: the paper has none. */
+int grid_paper_place(const struct grid *grid, int count);
+
+/* The CSV files, the plot and study.md (grid_page.c). */
+swwae_status grid_write(const struct grid *grid);
+
+#endif

@@ -1,0 +1,348 @@
+/* grid_page.c - a table's CSV files, plot data and page; see grid.h. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/grid.h"
+#include "study/paired.h"
+#include "study/plot.h"
+#include "study/table.h"
+#include "train/options.h"
+
+/* What is known of a row at a number of labels. */
+struct entry {
+    struct summary test, validation, minutes;
+    struct paired to_baseline, to_without;     /* of test errors */
+    double paper, paper_std, paper_validation; /* NaN: the paper has none */
+    bool any;                                  /* a training is there */
+};
+
+static double given(double figure) { return figure > 0 ? figure : NAN; }
+
+/* values: (2, seeds) to work in. */
+static struct entry entry_of(const struct grid *grid, int row, int count, double *values) {
+    struct entry entry = {.paper = NAN, .paper_std = NAN, .paper_validation = NAN};
+    const struct grid_row *r = &grid->plan->rows[row];
+    const int seeds = grid->study->seeds, place = grid_paper_place(grid, count);
+    const int baseline = grid_row_of(grid, grid->plan->baseline);
+    const int without = grid_row_of(grid, r->without);
+    double *other = values + seeds;
+    grid_errors(values, grid, row, count, GRID_VALIDATION);
+    entry.validation = summarise(values, seeds);
+    grid_errors(values, grid, row, count, GRID_CORE_MINUTES);
+    entry.minutes = summarise(values, seeds);
+    grid_errors(values, grid, row, count, GRID_TEST);
+    entry.test = summarise(values, seeds);
+    entry.any = entry.test.count > 0;
+    for (int i = 0; i < seeds; i++) other[i] = NAN;
+    if (baseline >= 0 && baseline != row) grid_errors(other, grid, baseline, count, GRID_TEST);
+    entry.to_baseline = paired_difference(values, other, seeds);
+    for (int i = 0; i < seeds; i++) other[i] = NAN;
+    if (without >= 0) grid_errors(other, grid, without, count, GRID_TEST);
+    entry.to_without = paired_difference(values, other, seeds);
+    if (place >= 0) {
+        entry.paper = given(r->paper.test[place]);
+        entry.paper_std = given(r->paper.std[place]);
+        entry.paper_validation = given(r->paper.validation[place]);
+    }
+    return entry;
+}
+
+/* ---- CSV files -------------------------------------------------------------------------- */
+
+static swwae_status write_results(const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    char labels[16];
+    TRY(page_begin(&page, grid->study, "results.csv"));
+    fputs("row,labels,candidate,seed,test_error,validation_error,test_rec,seconds,core_seconds\n",
+          page.to);
+    for (int c = 0; c < grid->counts; c++)
+        for (int r = 0; r < grid->rows; r++)
+            for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
+                for (int d = 0; d < grid->study->seeds; d++) {
+                    const size_t i = grid_at(grid, r, c, k, d);
+                    const struct training_result *t = &grid->result[i];
+                    if (grid->state[i] != GRID_DONE) continue;
+                    fprintf(page.to, "%s,%s,%d,%llu,", grid->plan->rows[r].name,
+                            grid_count_text(labels, grid->count[c]), k,
+                            (unsigned long long)grid->study->seed + (unsigned long long)d);
+                    page_row(page.to,
+                             (double[]){t->error, t->validation_error, t->rec, t->seconds,
+                                        t->core_seconds},
+                             5);
+                }
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+static swwae_status write_summary(const struct grid *grid, double *values) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    char labels[16];
+    TRY(page_begin(&page, grid->study, "summary.csv"));
+    fputs("row,labels,draws,test_error,std,paper,paper_std,to_baseline,half_interval,to_without,"
+          "without_half_interval,validation_error,validation_std,paper_validation,core_minutes\n",
+          page.to);
+    for (int c = 0; c < grid->counts; c++)
+        for (int r = 0; r < grid->rows; r++) {
+            const struct entry e = entry_of(grid, r, c, values);
+            if (!e.any) continue;
+            fprintf(page.to, "%s,%s,%d,", grid->plan->rows[r].name,
+                    grid_count_text(labels, grid->count[c]), e.test.count);
+            page_row(page.to,
+                     (double[]){e.test.mean, e.test.std, e.paper, e.paper_std, e.to_baseline.mean,
+                                e.to_baseline.half, e.to_without.mean, e.to_without.half,
+                                e.validation.mean, e.validation.std, e.paper_validation,
+                                e.minutes.mean},
+                     12);
+        }
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+/* ---- Choices ---------------------------------------------------------------------------- */
+
+/* Mean validation error of a candidate over the draws that chose; NaN if any is missing. */
+static double choice_score(const struct grid *grid, int row, int count, int candidate) {
+    double sum = 0;
+    for (int d = 0; d < grid->choice_draws; d++) {
+        const size_t i = grid_at(grid, row, count, candidate, d);
+        sum += grid->state[i] == GRID_DONE ? grid->result[i].validation_error : NAN;
+    }
+    return sum / grid->choice_draws;
+}
+
+static int chosen(const struct grid *grid, int row, int count) {
+    return grid->chosen[row * grid->counts + count];
+}
+
+/* choice.csv and, where `to` is not NULL, the same as lines of Markdown. */
+static swwae_status write_choices(FILE *to, const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    char labels[16];
+    TRY(page_begin(&page, grid->study, "choice.csv"));
+    fputs("row,labels,candidate,options,draws,validation_error,chosen\n", page.to);
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < grid->counts; c++) {
+            const struct grid_row *row = &grid->plan->rows[r];
+            const int candidates = grid_candidates(row);
+            bool any = false;
+            for (int k = 0; k < candidates && candidates > 1; k++) {
+                const double score = choice_score(grid, r, c, k);
+                const bool best = chosen(grid, r, c) == k;
+                if (isnan(score)) continue;
+                grid_count_text(labels, grid->count[c]);
+                fprintf(page.to, "%s,%s,%d,\"%s\",%d,", row->name, labels, k, row->candidates[k],
+                        grid->choice_draws);
+                page_number(page.to, score);
+                fprintf(page.to, ",%s\n", best ? "yes" : "no");
+                fprintf(to, any ? "; %s" : "| %s | %s | ", any ? "" : row->title, labels);
+                if (best) fputs("**", to);
+                fprintf(to, "`%s`: ", row->candidates[k]);
+                page_fixed(to, score, 2);
+                if (best) fputs("**", to);
+                any = true;
+            }
+            if (any) fputs(" |\n", to);
+        }
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+/* ---- The page --------------------------------------------------------------------------- */
+
+static void put_percent(FILE *to, struct summary summary) {
+    if (!summary.count) {
+        fputc('-', to);
+        return;
+    }
+    page_fixed(to, summary.mean, 2);
+    if (summary.count < 2) return;
+    fputs(" ± ", to);
+    page_fixed(to, summary.std, 2);
+}
+
+static void put_figure(FILE *to, double figure, double std) {
+    if (isnan(figure)) {
+        fputc('-', to);
+        return;
+    }
+    page_fixed(to, figure, 2);
+    if (isnan(std)) return;
+    fputs(" ± ", to);
+    page_fixed(to, std, 2);
+}
+
+static void put_difference(FILE *to, struct paired paired) {
+    if (!paired.pairs) {
+        fputc('-', to);
+        return;
+    }
+    if (paired.mean > 0) fputc('+', to);
+    page_fixed(to, paired.mean, 2);
+    if (isnan(paired.half)) return;
+    fputs(" ± ", to);
+    page_fixed(to, paired.half, 2);
+}
+
+/* Whether there is anything at a number of labels, or is to be. */
+static bool any_at(const struct grid *grid, int count, double *values) {
+    for (int r = 0; r < grid->rows; r++)
+        if (entry_of(grid, r, count, values).any) return true;
+    return grid->count_on[count];
+}
+
+/* Means of all rows and numbers of labels, as the paper's tables show them. */
+static void print_overview(FILE *to, const struct grid *grid, double *values) {
+    char labels[16];
+    fputs("| method |", to);
+    for (int c = 0; c < grid->counts; c++)
+        if (any_at(grid, c, values))
+            fprintf(to, " %s labels |", grid_count_text(labels, grid->count[c]));
+    fputs("\n|---|", to);
+    for (int c = 0; c < grid->counts; c++)
+        if (any_at(grid, c, values)) fputs("---|", to);
+    fputc('\n', to);
+    for (int r = 0; r < grid->rows; r++) {
+        fprintf(to, "| %s |", grid->plan->rows[r].title);
+        for (int c = 0; c < grid->counts; c++) {
+            if (!any_at(grid, c, values)) continue;
+            fputc(' ', to);
+            put_percent(to, entry_of(grid, r, c, values).test);
+            fputs(" |", to);
+        }
+        fputc('\n', to);
+    }
+}
+
+static void print_count(FILE *to, const struct grid *grid, int count, double *values) {
+    bool without = false;
+    for (int r = 0; r < grid->rows; r++) without |= grid->plan->rows[r].without != NULL;
+    fprintf(to,
+            "| method | test error, %% |%s difference to %s |%s validation error, %% |%s draws "
+            "| minutes |\n|---|---|%s---|%s---|%s---|---|\n",
+            grid->paper ? " paper |" : "", grid->plan->baseline,
+            without ? " worth of the decoder |" : "", grid->paper ? " paper |" : "",
+            grid->paper ? "---|" : "", without ? "---|" : "", grid->paper ? "---|" : "");
+    for (int r = 0; r < grid->rows; r++) {
+        const struct entry e = entry_of(grid, r, count, values);
+        if (!e.any) continue;
+        fprintf(to, "| %s | ", grid->plan->rows[r].title);
+        put_percent(to, e.test);
+        if (grid->paper) {
+            fputs(" | ", to);
+            put_figure(to, e.paper, e.paper_std);
+        }
+        fputs(" | ", to);
+        put_difference(to, e.to_baseline);
+        if (without) {
+            fputs(" | ", to);
+            put_difference(to, e.to_without);
+        }
+        fputs(" | ", to);
+        put_percent(to, e.validation);
+        if (grid->paper) {
+            fputs(" | ", to);
+            put_figure(to, e.paper_validation, NAN);
+        }
+        fprintf(to, " | %d | ", e.test.count);
+        page_fixed(to, e.minutes.mean, 1);
+        fputs(" |\n", to);
+    }
+}
+
+static void print_protocol(FILE *to, const struct grid *grid) {
+    const struct study *study = grid->study;
+    const swwae_options *o = study->options;
+    const bool steps = o->settings.steps > 0;
+    fprintf(to, "# %s\n\n%s\n\n- Network: `%s`.\n- Data: ", grid->plan->title, grid->plan->about,
+            swwae_options_get(o, "arch"));
+    page_name(to, study->data);
+    fprintf(to,
+            "%s; %zu test images, looked at by none of the choices.\n- Training: %s %s, batches of "
+            "%s, %s, learning rate %s (%s). The model of the lowest validation error is kept.\n"
+            "- Draws: seeds %llu to %llu; the same labelled images, validation images and first "
+            "weights in every row.\n"
+            "- Choices: every candidate is trained on the first %d draw%s, and the lowest mean "
+            "validation error decides, for each number of labels.\n"
+            "- ±: standard deviation over draws; of differences, half the 95 %% confidence "
+            "interval of the mean over the same draws (paired t). Minutes: of one core, a "
+            "training.\n\n",
+            study->quick ? ", first images only (quick)" : "", swwae_dataset_count(grid->test),
+            steps ? "steps" : "epochs", swwae_options_get(o, steps ? "steps" : "epochs"),
+            swwae_options_get(o, "batch"), swwae_options_get(o, "optimizer"),
+            swwae_options_get(o, "lr"), swwae_options_get(o, "schedule"),
+            (unsigned long long)study->seed,
+            (unsigned long long)study->seed + (unsigned long long)study->seeds - 1,
+            grid->choice_draws, grid->choice_draws > 1 ? "s" : "");
+}
+
+static swwae_status write_page(const struct grid *grid, double *values) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    char labels[16];
+    bool choice = false;
+    TRY(page_begin(&page, grid->study, "study.md"));
+    print_protocol(page.to, grid);
+    fputs("## Test error, %\n\n", page.to);
+    print_overview(page.to, grid, values);
+    if (!grid->study->no_plots) fputs("\n![Errors](" GRID_PLOT ".png)\n", page.to);
+    for (int c = 0; c < grid->counts; c++) {
+        if (!any_at(grid, c, values)) continue;
+        fprintf(page.to, "\n## %s labels\n\n", grid_count_text(labels, grid->count[c]));
+        print_count(page.to, grid, c, values);
+    }
+    for (int r = 0; r < grid->rows; r++) choice |= grid_candidates(&grid->plan->rows[r]) > 1;
+    if (choice)
+        fputs("\n## What was chosen\n\n| method | labels | candidates: mean validation error, % "
+              "|\n|---|---|---|\n",
+              page.to);
+    TRY(write_choices(page.to, grid));
+    fputs("\nEach training: [results.csv](results.csv); the tables: [summary.csv](summary.csv), "
+          "[choice.csv](choice.csv).\n\n",
+          page.to);
+    page_colophon(page.to, grid->study);
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+/* All trainings that are there, for the page's last lines. */
+static void count_trainings(const struct grid *grid) {
+    struct study *study = grid->study;
+    study->trainings = 0;
+    study->trained = 0;
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < grid->counts; c++)
+            for (int k = 0; k < GRID_CANDIDATES; k++)
+                for (int d = 0; d < study->seeds; d++) {
+                    const size_t i = grid_at(grid, r, c, k, d);
+                    if (grid->state[i] != GRID_DONE) continue;
+                    study->trainings++;
+                    study->trained += grid->result[i].seconds;
+                }
+}
+
+swwae_status grid_write(const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    double *values = calloc(2 * (size_t)grid->study->seeds, sizeof *values);
+    CHECK(values, SWWAE_E_MEMORY, "no memory for the tables");
+    count_trainings(grid);
+    TRY(write_results(grid));
+    TRY(write_summary(grid, values));
+    TRY(grid->plan->plot(grid));
+    TRY(write_page(grid, values));
+fail:
+    free(values);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* jobs.h - trainings of a study side by side: each on a thread of its own. */
+#ifndef SWWAE_STUDY_JOBS_H
+#define SWWAE_STUDY_JOBS_H
+
+#include "study/study.h"
+
+#define JOB_NAME 96
+
+enum job_state { JOB_WAITING = 0, JOB_RUNNING, JOB_DONE, JOB_FAILED };
+
+/* A training. The fields down to result are the caller's, the others are jobs.c's. */
+struct job {
+    char name[JOB_NAME];    /* of runs/NAME */
+    swwae_options *options; /* of its own: `out` and `threads` are set */
+    double cost;            /* how long it takes beside others, above 0 */
+    int after;              /* the job that has to be done before; -1: none */
+
+    enum job_state state;
+    bool told_begin, told_end;
+    struct training_result result;
+    char error[256];
+    double share;             /* done, 0..1 */
+    double images_per_second; /* at present */
+};
+
+/* Runs all, in order where that leaves a choice, at most study->jobs at once. A training whose loss
+ * stops being finite is JOB_FAILED, told to the user, as is every one after it; another failure
+ * ends them all. Once the callback asks to stop, every training under way is saved and
+ * SWWAE_E_INTERRUPTED is returned. Adds to study->worked, of which study->work is the whole. */
+swwae_status jobs_run(struct study *study, struct job *jobs, int count, const swwae_dataset *test);
+
+#endif

@@ -1,0 +1,309 @@
+/* test_tables.c - tables of errors against numbers of labels: their trainings side by side, going
+ * on after a stop and after a kill, choices, differences draw by draw, refusals. */
+#include "study_data.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "study/paired.h"
+#include "study/table.h"
+
+#define SEEDS 3
+
+static int prepare(void **state) {
+    if (temporary_make(state)) return -1;
+    small_split_data();
+    return 0;
+}
+
+/* ---- Running ----------------------------------------------------------------------------- */
+
+struct events {
+    int stop_after; /* reports; 0: never */
+    int calls, trainings;
+    double most_left; /* seconds_left at most; NaN: none was told */
+};
+
+static int listen(const swwae_progress *event, void *user) {
+    struct events *events = user;
+    events->calls++;
+    events->trainings += event->message && strncmp(event->message, "training ", 9) == 0;
+    if (!event->message) {
+        assert_string_equal(event->what, "study");
+        assert_true(event->step <= event->steps);
+        events->most_left = fmax(events->most_left, event->seconds_left);
+    }
+    return events->stop_after && events->calls >= events->stop_after;
+}
+
+static swwae_options *small_options(void) {
+    static const char *const pairs[][2] = {{"arch", "(4)3c-4p-(6)3c-4p-10fc"},
+                                           {"steps", "12"},
+                                           {"batch", "16"},
+                                           {"lr", "0.01"},
+                                           {"validation", "40"}};
+    swwae_options *options;
+    well(swwae_options_create(&options));
+    well(swwae_options_set(options, "data", temporary_path("shapes-small")));
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        well(swwae_options_set(options, pairs[i][0], pairs[i][1]));
+    return options;
+}
+
+static swwae_status table_study(struct events *events, const char *name, const char *rows,
+                                const char *counts, int jobs, const char *folder) {
+    swwae_options *options = small_options();
+    const swwae_study_settings settings = {.seeds = SEEDS,
+                                           .quick = true,
+                                           .jobs = jobs,
+                                           .rows = rows,
+                                           .counts = counts,
+                                           .folder = temporary_path(folder)};
+    swwae_status status = swwae_study(name, options, &settings, events ? listen : NULL, events);
+    swwae_options_free(options);
+    return status;
+}
+
+/* results.csv without its last two columns, the seconds. */
+static char *results_of(const char *folder) {
+    size_t size;
+    char *text = file_of(folder, "results.csv", &size), *to = text;
+    int commas = 0;
+    for (const char *at = text; *at; at++) {
+        commas = *at == '\n' ? 0 : commas + (*at == ',');
+        if (commas < 7) *to++ = *at;
+    }
+    *to = 0;
+    return text;
+}
+
+static void same_results(const char *a, const char *b) {
+    char *of_a = results_of(a), *of_b = results_of(b);
+    assert_string_equal(of_a, of_b);
+    free(of_a);
+    free(of_b);
+}
+
+/* Test errors of the rows of results.csv that begin with `start`. */
+static int errors_of(double *errors, const char *folder, const char *start) {
+    char *text = results_of(folder);
+    int count = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (strncmp(line, start, strlen(start)) == 0) {
+            int seed, used;
+            assert_int_equal(sscanf(line + strlen(start), "%d,%n", &seed, &used), 1);
+            errors[count++] = strtod(line + strlen(start) + used, NULL);
+        }
+    free(text);
+    return count;
+}
+
+static char *line_of(const char *folder, const char *file, const char *start) {
+    size_t size;
+    char *text = file_of(folder, file, &size), *found = NULL;
+    for (char *line = strtok(text, "\n"); line && !found; line = strtok(NULL, "\n"))
+        if (strncmp(line, start, strlen(start)) == 0) found = strdup(line);
+    free(text);
+    if (!found) fail_msg("%s/%s has no line that begins with %s", folder, file, start);
+    return found;
+}
+
+/* ---- The whole ---------------------------------------------------------------------------- */
+
+/* convnet: 3 candidates on one draw, the chosen on two more, at each of two numbers of labels;
+ * no-l2m: the choice of swwae-dropout (4 trainings), then 3. */
+static void test_table(void **state) {
+    (void)state;
+    struct events events = {.most_left = NAN};
+    well(table_study(&events, "mnist", "convnet,no-l2m", "20,all", 2, "table"));
+    assert_int_equal(events.trainings, 2 * (5 + 4 + 3));
+    assert_true(events.most_left > 0);
+    static const char *const files[] = {"study.json", "study.md",   "results.csv", "summary.csv",
+                                        "choice.csv", "errors.dat", "errors.gp"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t size;
+        char *text = file_of("table", files[i], &size);
+        if (strcmp(files[i], "study.json") != 0 && strstr(text, temporary_folder))
+            fail_msg("%s holds an absolute path", files[i]);
+        free(text);
+    }
+    /* every row of a draw has the same labels */
+    same_file("table/runs/convnet-20-c0-seed1", "table/runs/swwae-dropout-20-c1-seed1",
+              "labels.json");
+    /* again: nothing is trained; one after the other: the same */
+    events = (struct events){0};
+    well(table_study(&events, "mnist", "convnet,no-l2m", "20,all", 2, "table"));
+    assert_int_equal(events.trainings, 0);
+    well(table_study(NULL, "mnist", "convnet,no-l2m", "20,all", 1, "one"));
+    same_results("table", "one");
+    same_file("table", "one", "choice.csv");
+}
+
+/* The candidate of the lowest validation error is the chosen one. */
+static void test_choice(void **state) {
+    (void)state;
+    double lowest = INFINITY, chosen = NAN;
+    for (int k = 0; k < 3; k++) {
+        char start[64];
+        snprintf(start, sizeof start, "convnet,20,%d,\"dropout=", k);
+        char *line = line_of("table", "choice.csv", start);
+        char *comma = strrchr(line, ',');
+        const bool yes = strcmp(comma, ",yes") == 0;
+        *comma = 0;
+        const double error = strtod(strrchr(line, ',') + 1, NULL);
+        if (yes) {
+            assert_true(isnan(chosen));
+            chosen = error;
+        }
+        lowest = fmin(lowest, error);
+        free(line);
+    }
+    assert_true(chosen == lowest);
+}
+
+/* summary.csv: the difference to the convnet over the same draws. */
+static void test_difference(void **state) {
+    (void)state;
+    double own[3 * SEEDS], other[3 * SEEDS];
+    char start[64];
+    int chosen = -1, count = 0;
+    for (int k = 0; k < 3; k++) {
+        snprintf(start, sizeof start, "convnet,20,%d,", k);
+        count = errors_of(other, "table", start);
+        if (count == SEEDS) {
+            chosen = k;
+            break;
+        }
+    }
+    assert_true(chosen >= 0);
+    assert_int_equal(errors_of(own, "table", "no-l2m,20,0,"), SEEDS);
+    const struct paired expected = paired_difference(own, other, SEEDS);
+    char *line = line_of("table", "summary.csv", "no-l2m,20,");
+    double number[12] = {0};
+    char *at = strchr(strchr(line, ',') + 1, ',') + 1;
+    for (int i = 0; i < 9; i++) { /* draws, error, std, paper twice, the difference, ... */
+        number[i] = strtod(at, NULL);
+        at = strchr(at, ',') + 1;
+    }
+    assert_int_equal((int)number[0], SEEDS);
+    assert_true(fabs(number[5] - expected.mean) < 1e-5 && fabs(number[6] - expected.half) < 1e-4);
+    free(line);
+}
+
+/* ---- Interruptions ------------------------------------------------------------------------ */
+
+static void test_interrupted(void **state) {
+    (void)state;
+    swwae_status status = SWWAE_E_INTERRUPTED;
+    int calls = 0;
+    for (; status == SWWAE_E_INTERRUPTED && calls < 200; calls++) {
+        struct events events = {.stop_after = 3 + 4 * (calls % 3)};
+        status = table_study(&events, "mnist", "convnet,no-l2m", "20,all", 2, "parts");
+        if (status == SWWAE_E_INTERRUPTED)
+            assert_non_null(strstr(swwae_last_error(), "run the study again"));
+    }
+    well(status);
+    assert_true(calls > 3);
+    same_results("table", "parts");
+    same_file("table", "parts", "choice.csv");
+}
+
+/* When the first training was finished, 0: not yet. */
+static double finished_at(const char *folder) {
+    struct stat about;
+    char path[128];
+    snprintf(path, sizeof path, "%s/runs/convnet-20-c0-seed1/test.csv", folder);
+    if (stat(temporary_path(path), &about)) return 0;
+    return (double)about.st_mtim.tv_sec + 1e-9 * (double)about.st_mtim.tv_nsec;
+}
+
+/* Killed again and again, at ever later moments: finished trainings are not run again, and the
+ * tables come out the same. */
+static void test_killed(void **state) {
+    (void)state;
+    double finished = 0;
+    int code = -1, kills = 0;
+    for (; code < 0 && kills < 40; kills++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (!child)
+            _exit(table_study(NULL, "mnist", "convnet,no-l2m", "20,all", 2, "killed") != SWWAE_OK);
+        const double moment = 0.02 * pow(1.25, kills); /* seconds */
+        int how;
+        for (int tick = 0; waitpid(child, &how, WNOHANG) == 0; tick++) {
+            if (tick == (int)(moment * 1000)) kill(child, SIGKILL);
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        code = WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+        if (finished > 0) assert_true(finished_at("killed") == finished);
+        finished = finished_at("killed");
+    }
+    assert_int_equal(code, 0);
+    assert_true(kills > 1);
+    same_results("table", "killed");
+    same_file("table", "killed", "choice.csv");
+}
+
+/* ---- lambda, refusals, statistics --------------------------------------------------------- */
+
+static void test_lambda(void **state) {
+    (void)state;
+    struct events events = {0};
+    well(table_study(&events, "lambda", "lambda-0,lambda-1", "20", 2, "lambda"));
+    assert_int_equal(events.trainings, 2 * SEEDS);
+    /* the rows that are left out come later, beside the first ones */
+    events = (struct events){0};
+    well(table_study(&events, "lambda", NULL, "20", 2, "lambda"));
+    assert_int_equal(events.trainings, 5 * SEEDS);
+    size_t size;
+    char *text = file_of("lambda", "errors.dat", &size);
+    int points = 0;
+    for (const char *at = text; (at = strchr(at, '?')); at++) points++; /* no figure of the paper */
+    assert_int_equal(points, 7);
+    free(text);
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    says(table_study(NULL, "mnist", "convnet,nope", NULL, 1, "no"), SWWAE_E_ARGUMENT,
+         "rows: \"nope\" found, expected some of convnet, ");
+    says(table_study(NULL, "mnist", NULL, "20,0", 1, "no"), SWWAE_E_ARGUMENT,
+         "counts: \"0\" found");
+    says(table_study(NULL, "where", "x", NULL, 1, "no"), SWWAE_E_ARGUMENT,
+         "the study where has no rows to choose from");
+    says(table_study(NULL, "where", NULL, NULL, 2, "no"), SWWAE_E_ARGUMENT,
+         "the study where has no trainings side by side");
+    says(table_study(NULL, "mnist", NULL, NULL, 257, "no"), SWWAE_E_ARGUMENT, "257 jobs found");
+    /* a failure of one training ends the others, with its sentence */
+    says(table_study(NULL, "mnist", "convnet", "25", 2, "no"), SWWAE_E_DATA,
+         "training convnet-25-c0-seed1: 25 labels cannot be shared equally");
+}
+
+/* Against a table of Student's t, and an interval worked out by hand. */
+static void test_paired(void **state) {
+    (void)state;
+    static const double t[][2] = {{1, 12.706}, {4, 2.776},  {9, 2.262},  {10, 2.228},
+                                  {15, 2.131}, {30, 2.042}, {100, 1.984}};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        assert_true(fabs(paired_t((int)t[i][0]) - t[i][1]) < 1e-3);
+    const double a[] = {3, 5, 4, NAN, 7}, b[] = {2, 3, 3, 1, NAN};
+    const struct paired found = paired_difference(a, b, 5); /* differences 1, 2, 1 */
+    assert_int_equal(found.pairs, 3);
+    assert_true(fabs(found.mean - 4.0 / 3) < 1e-12);
+    assert_true(fabs(found.half - 4.3027 * sqrt(1.0 / 3) / sqrt(3)) < 1e-4);
+    assert_true(isnan(paired_difference(a, b, 1).half));
+    assert_true(isnan(paired_difference(a + 3, b + 3, 1).mean));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paired),      cmocka_unit_test(test_table),
+        cmocka_unit_test(test_choice),      cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_lambda),      cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, prepare, temporary_remove);
+}
