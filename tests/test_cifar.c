@@ -131,9 +131,10 @@ static void test_cifar10(void **state) {
     FILE *file = fopen("data/cifar10/cifar-10-batches-bin/test_batch.bin", "r+b");
     assert_true(file && fseek(file, 3073L * 1234, SEEK_SET) == 0 && fputc(10, file) == 10);
     fclose(file);
-    must_refuse("cifar10", SWWAE_SPLIT_TEST, SWWAE_E_FORMAT,
-                "image 1234 of ./data/cifar10/cifar-10-batches-bin/test_batch.bin has the label 10, "
-                "expected 0 to 9");
+    must_refuse(
+        "cifar10", SWWAE_SPLIT_TEST, SWWAE_E_FORMAT,
+        "image 1234 of ./data/cifar10/cifar-10-batches-bin/test_batch.bin has the label 10, "
+        "expected 0 to 9");
 }
 
 static void test_cifar100(void **state) {
