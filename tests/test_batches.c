@@ -46,7 +46,7 @@ static struct batches make(struct world *w, bool nll, bool decoder, int size, do
                            uint64_t seed) {
     struct batches batches;
     struct batches_options options = {
-        .nll = nll, .decoder = decoder, .size = size, .labelled_share = share, .seed = seed};
+        .nll = nll, .unlabelled = decoder, .size = size, .labelled_share = share, .seed = seed};
     assert_int_equal(batches_create(&batches, &w->draw, w->labels, &options), SWWAE_OK);
     return batches;
 }
@@ -159,7 +159,7 @@ static void test_share(void **state) {
     }
     struct batches b;
     struct batches_options one = {
-        .nll = true, .decoder = true, .size = 1, .labelled_share = 0.5, .seed = 1};
+        .nll = true, .unlabelled = true, .size = 1, .labelled_share = 0.5, .seed = 1};
     assert_int_equal(batches_create(&b, &w->draw, w->labels, &one), SWWAE_E_ARGUMENT);
     assert_non_null(strstr(swwae_last_error(), "option --batch"));
     w->draw.labelled_count = 0;

@@ -70,10 +70,12 @@ static void test_bits(void **state) {
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
             struct engine *engine = engine_of(f, threads[t], isa, true);
             for (int repeat = 0; repeat < 2; repeat++) {
-                assert_int_equal(engine_step(engine, t + (size_t)repeat ? &b : &a,
-                                             t + (size_t)repeat ? again : first, f->parameters,
-                                             &(struct batch){f->images, f->labels, BATCH, 0, 0}),
-                                 SWWAE_OK);
+                assert_int_equal(
+                    engine_step(
+                        engine, t + (size_t)repeat ? &b : &a, t + (size_t)repeat ? again : first,
+                        f->parameters,
+                        &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}),
+                    SWWAE_OK);
                 if (t + (size_t)repeat == 0) continue;
                 assert_memory_equal(first, again, n * sizeof *first);
                 assert_memory_equal(&a.total, &b.total, sizeof a.total);
@@ -96,7 +98,7 @@ static void test_sets_agree(void **state) {
     struct losses a, b;
     struct engine *engine = engine_of(f, 1, CPU_REFERENCE, true);
     engine_step(engine, &a, exact, f->parameters,
-                &(struct batch){f->images, f->labels, BATCH, 0, 0});
+                &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH});
     engine_free(engine);
     for (int isa = CPU_PLAIN; isa < CPU_ISA_COUNT; isa++) {
         if (!cpu_has((enum cpu_isa)isa)) {
@@ -105,7 +107,7 @@ static void test_sets_agree(void **state) {
         }
         engine = engine_of(f, 2, isa, true);
         engine_step(engine, &b, other, f->parameters,
-                    &(struct batch){f->images, f->labels, BATCH, 0, 0});
+                    &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH});
         engine_free(engine);
         double difference = 0, size = 0;
         for (size_t i = 0; i < n; i++) {
@@ -220,9 +222,10 @@ static void test_supervised_skips_decoder(void **state) {
     assert_true(engine_memory(supervised) < engine_memory(full));
     float *gradient = calloc(f->network.parameters, sizeof *gradient);
     struct losses losses;
-    assert_int_equal(engine_step(supervised, &losses, gradient, f->parameters,
-                                 &(struct batch){f->images, f->labels, BATCH, 0, 0}),
-                     SWWAE_OK);
+    assert_int_equal(
+        engine_step(supervised, &losses, gradient, f->parameters,
+                    &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}),
+        SWWAE_OK);
     assert_true(isnan(losses.rec) && isnan(losses.m[0]) && isfinite(losses.nll));
     assert_int_equal(losses.labelled, 7);
     for (size_t v = 0; v < f->network.view_count; v++) {
@@ -247,9 +250,10 @@ static void test_nan_shows(void **state) {
         const float kept = f->images[40];
         f->images[40] = NAN;
         struct losses losses;
-        assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
-                                     &(struct batch){f->images, f->labels, BATCH, 0, 0}),
-                         SWWAE_OK);
+        assert_int_equal(
+            engine_step(engine, &losses, gradient, f->parameters,
+                        &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}),
+            SWWAE_OK);
         f->images[40] = kept;
         assert_true(isnan(losses.total) && isnan(losses.nll) && isnan(losses.rec));
         engine_free(engine);
@@ -263,13 +267,14 @@ static void test_refusals(void **state) {
     float *gradient = calloc(f->network.parameters, sizeof *gradient);
     struct engine *engine = engine_of(f, 1, CPU_PLAIN, true);
     f->labels[0] = 7;
-    assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
-                                 &(struct batch){f->images, f->labels, BATCH, 0, 0}),
-                     SWWAE_E_DATA);
+    assert_int_equal(
+        engine_step(engine, &losses, gradient, f->parameters,
+                    &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}),
+        SWWAE_E_DATA);
     assert_string_equal(swwae_last_error(), "label 7 found, but the architecture has 7 classes");
     f->labels[0] = 0;
     assert_int_equal(engine_step(engine, &losses, gradient, f->parameters,
-                                 &(struct batch){f->images, f->labels, 0, 0, 0}),
+                                 &(struct batch){.images = f->images, .labels = f->labels, .n = 0}),
                      SWWAE_E_ARGUMENT);
     engine_free(engine);
     free(gradient);

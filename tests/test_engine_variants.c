@@ -68,7 +68,8 @@ static struct engine *engine_of(const struct net *n, int threads, int isa, bool 
 
 static struct losses step(struct net *n, struct engine *engine, uint64_t seed, uint64_t number) {
     struct losses losses;
-    const struct batch batch = {n->images, n->labels, BATCH, seed, number};
+    const struct batch batch = {
+        .images = n->images, .labels = n->labels, .n = BATCH, .seed = seed, .step = number};
     assert_int_equal(engine_step(engine, &losses, n->gradient, n->parameters, &batch), SWWAE_OK);
     return losses;
 }

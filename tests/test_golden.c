@@ -230,9 +230,10 @@ static struct engine *engine_of(const struct golden *g, int isa, int threads) {
 
 static void step_of(struct engine *engine, const struct golden *g, struct losses *losses,
                     float *gradient, const float *parameters) {
-    assert_int_equal(engine_step(engine, losses, gradient, parameters,
-                                 &(struct batch){g->images, g->labels, g->batch, 0, 0}),
-                     SWWAE_OK);
+    assert_int_equal(
+        engine_step(engine, losses, gradient, parameters,
+                    &(struct batch){.images = g->images, .labels = g->labels, .n = g->batch}),
+        SWWAE_OK);
 }
 
 /* ---- comparisons: each returns the number of faults and prints them ---- */

@@ -24,6 +24,7 @@ struct example {
     int labelled; /* the first so many images have a label */
     struct objective objective;
     struct variant variant;
+    double pseudo, consistency; /* weights of what the others agree with */
 };
 
 #define ALL(r) \
@@ -177,6 +178,15 @@ static const struct example examples[] = {
                    .layers = LAYERS_LAYERWISE,
                    .reduction = REDUCTION_NORM},
      .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = true}},
+    {"pseudo-labels", TIED(1), .objective = {.nll = 0.7}, .pseudo = 0.6},
+    {"consistency", TIED(1), .objective = {.nll = 0.7}, .consistency = 1.7},
+    {"agreement without a label", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 21, 0,
+     .objective = ALL(REDUCTION_MEAN), .pseudo = 0.6, .consistency = 1.7},
+    {"agreement, everything", CLASSES,
+     .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5}, .dropout = 0.3},
+     .variant = {.classes_top = true, .norm = true}, .pseudo = 0.6, .consistency = 1.7},
+    {"agreement, all labelled", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 3, 3, .objective = {.nll = 0.7},
+     .pseudo = 0.6, .consistency = 1.7},
     {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
      .objective = ALL(REDUCTION_MEAN)},
 };
@@ -216,6 +226,17 @@ static void check(const struct example *x, bool dense) {
     for (size_t i = 0; i < pixels * (size_t)x->batch; i++) images[i] = uniform(&rng, 0, 1);
     for (int i = 0; i < x->batch; i++)
         labels[i] = i < x->labelled ? (int32_t)rng_below(&rng, (uint64_t)network.classes) : -1;
+    /* two of three others have a guess; targets are probabilities */
+    const size_t classes = (size_t)network.classes;
+    double *targets = calloc((size_t)x->batch * classes + 1, sizeof *targets);
+    int32_t *guesses = calloc((size_t)x->batch, sizeof *guesses);
+    struct rng other = rng_stream(8, RNG_WEIGHTS, 1000);
+    for (int i = 0; i < x->batch && classes; i++) {
+        double sum = 0, *target = targets + (size_t)i * classes;
+        for (size_t k = 0; k < classes; k++) sum += target[k] = uniform(&other, 0, 1);
+        for (size_t k = 0; k < classes; k++) target[k] /= sum;
+        guesses[i] = i % 3 ? (int32_t)rng_below(&other, classes) : -1;
+    }
 
     struct engine *engine = NULL;
     const struct engine_options options = {.objective = &x->objective,
@@ -225,8 +246,15 @@ static void check(const struct example *x, bool dense) {
                                            .dense = dense};
     assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
     struct losses losses;
-    const struct batch batch = {
-        .images = images, .labels = labels, .n = x->batch, .seed = 5, .step = 2};
+    const struct batch batch = {.images = images,
+                                .labels = labels,
+                                .n = x->batch,
+                                .seed = 5,
+                                .step = 2,
+                                .agreement = {.guesses = guesses,
+                                              .targets = targets,
+                                              .pseudo = x->pseudo,
+                                              .consistency = x->consistency}};
     assert_int_equal(engine_step(engine, &losses, gradient, parameters, &batch), SWWAE_OK);
     double largest = 0, worst = 0;
     for (size_t v = 0; v < network.view_count; v++)
@@ -263,6 +291,8 @@ static void check(const struct example *x, bool dense) {
     free(gradient);
     free(unused);
     free(images);
+    free(targets);
+    free(guesses);
     free(initial);
     free(labels);
 }

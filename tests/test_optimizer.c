@@ -236,6 +236,43 @@ static void test_decay_spares_scales(void **state) {
     network_clear(&network);
 }
 
+/* The average is d a + (1 - d) p in double, d = min(keep, t / (t + 9)); each of the STEPS steps
+ * rounds values below 2 three times to 2^-24 of them. Values it is the average of do not change. */
+static void test_average(void **state) {
+    (void)state;
+    struct network network;
+    const struct variant variant = {.norm = true};
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
+    const size_t n = network.parameters;
+    struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0);
+    float *without = train(&network, &s, 1, STEPS);
+    s.average = 0.6;
+    struct optimizer optimizer;
+    assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);
+    float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
+    double *expected = malloc(n * sizeof *expected);
+    for (size_t i = 0; i < n; i++) optimizer.average[i] = p[i] = parameter(i);
+    for (size_t i = 0; i < n; i++) expected[i] = (double)p[i];
+    for (size_t t = 0; t < STEPS; t++) {
+        for (size_t i = 0; i < n; i++) g[i] = gradient(i, t);
+        optimizer_step(&optimizer, p, g, 0.01, NULL);
+        const double d = fmin(0.6, (double)t / ((double)t + 9));
+        for (size_t i = 0; i < n; i++) expected[i] = d * expected[i] + (1 - d) * (double)p[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        assert_true(p[i] == without[i]);
+        if (!(fabs((double)optimizer.average[i] - expected[i]) <= STEPS * 6 * 0x1p-24))
+            fail_msg("average %zu is %.9g, expected %.9g", i, (double)optimizer.average[i],
+                     expected[i]);
+    }
+    free(without);
+    free(p);
+    free(g);
+    free(expected);
+    optimizer_free(&optimizer);
+    network_clear(&network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_torch),
@@ -243,6 +280,7 @@ int main(void) {
         cmocka_unit_test(test_decay_spares_biases),
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_decay_spares_scales),
+        cmocka_unit_test(test_average),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void step(const struct fixture *f, const struct engine_options *options, 
     assert_int_equal(engine_memory_needed(&f->network, options), engine_memory(engine));
     for (int repeat = 0; repeat < 2; repeat++)
         well(engine_step(engine, losses, gradient, f->parameters,
-                         &(struct batch){f->images, f->labels, BATCH, 0, 0}));
+                         &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}));
     engine_free(engine);
 }
 

@@ -68,6 +68,30 @@ static void test_resume(void **state) {
     check_resume("whole-c", "parts-c", "none", "adam", "1");
 }
 
+/* Augmented images, averaged weights, pseudo-labels, consistency: all that remembers or draws. */
+static void test_resume_agreement(void **state) {
+    (void)state;
+    static const char *const norms[] = {"none", "batch"};
+    for (size_t i = 0; i < 2; i++) {
+        char whole[32], parts[32];
+        snprintf(whole, sizeof whole, "whole-p%zu", i);
+        snprintf(parts, sizeof parts, "parts-p%zu", i);
+#define AGREEMENT(threads)                                                                      \
+    "labels", "50", "lambda-rec", i ? "0" : "1", "lambda-m", i ? "0" : "1", "norm", norms[i],   \
+        "augment", "affine,shift,mirror", "average", "0.9", "pseudo-labels", "0.16", "balance", \
+        "yes", "consistency", "3", "epochs", "2.5", "threads", threads, NULL
+        struct seen seen = unseen(NULL);
+        well(train(&seen, whole, AGREEMENT("1")));
+        assert_true(strtod(last_cell(whole, "confident,"), NULL) > 0);
+        assert_true(strtod(last_cell(whole, "pseudo,"), NULL) > 0);
+        assert_true(strtod(last_cell(whole, "consistency,"), NULL) > 0);
+        seen = unseen("train");
+        assert_int_equal(train(&seen, parts, AGREEMENT("3")), SWWAE_E_INTERRUPTED);
+        go_through(parts);
+        same_run(whole, parts);
+    }
+}
+
 /* Stopped during a validation: it is made up for. */
 static void test_resume_validation(void **state) {
     (void)state;
@@ -162,13 +186,10 @@ static void test_short_epochs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_resume_variants),
-        cmocka_unit_test(test_resume_validation),
-        cmocka_unit_test(test_resume_killed),
-        cmocka_unit_test(test_resume_further),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_short_epochs),
+        cmocka_unit_test(test_resume),           cmocka_unit_test(test_resume_variants),
+        cmocka_unit_test(test_resume_agreement), cmocka_unit_test(test_resume_validation),
+        cmocka_unit_test(test_resume_killed),    cmocka_unit_test(test_resume_further),
+        cmocka_unit_test(test_threads),          cmocka_unit_test(test_short_epochs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

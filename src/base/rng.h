@@ -22,7 +22,8 @@ enum rng_purpose {
     RNG_SHAPES = 5,     /* index: image */
     RNG_VALIDATION = 6, /* index: 0 */
     RNG_NOISE = 7,      /* index: step, image and place in the net; see engine/random.c */
-    RNG_SHIFT = 8       /* index: image, of translated data; see study/derived.h */
+    RNG_SHIFT = 8,      /* index: image, of translated data; see study/derived.h */
+    RNG_AUGMENT = 9     /* index: step and image; see data/augment.h */
 };
 
 /* The stream of (seed, purpose, index); independent of every other triple. */

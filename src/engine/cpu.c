@@ -173,6 +173,14 @@ static void step_group(const struct pass *pass, const struct step_job *job, int 
     }
 }
 
+/* The part of image i and those after it. */
+static struct agreement agreement_from(const struct agreement *agreement, int i, int classes) {
+    struct agreement from = *agreement;
+    if (from.guesses) from.guesses += i;
+    if (from.targets) from.targets += (size_t)i * (size_t)classes;
+    return from;
+}
+
 static void step_share(void *context, int j, int worker) {
     const struct step_job *job = context;
     struct engine *e = job->e;
@@ -204,6 +212,7 @@ static void step_share(void *context, int j, int worker) {
         pass.index = i;
         pass.input = batch->images + (size_t)i * pixels;
         pass.labels = batch->labels ? batch->labels + i : NULL;
+        pass.agreement = agreement_from(&batch->agreement, i, n->classes);
         step_group(&pass, job, j);
     }
 }
@@ -268,10 +277,16 @@ static void losses_total(struct losses *losses, const struct engine *e,
         sums.nll += t->nll;
         sums.rec += t->rec;
         sums.l1 += t->l1;
+        sums.pseudo += t->pseudo;
+        sums.consistency += t->consistency;
         sums.wrong += t->wrong;
+        sums.guessed += t->guessed;
         for (int s = 0; s < NOTATION_STAGES; s++) sums.m[s] += t->m[s];
     }
-    *losses = (struct losses){.wrong = sums.wrong};
+    const struct agreement *agreement = &job->batch->agreement;
+    const size_t unlabelled = (size_t)job->batch->n - job->labelled;
+    *losses = (struct losses){.wrong = sums.wrong, .guessed = sums.guessed};
+    if (agreement->pseudo > 0) losses->unlabelled = unlabelled;
     if (o->nll > 0) losses->labelled = job->labelled;
     losses->nll = term(losses, o->nll, sums.nll, (double)job->labelled);
     losses->rec = term(losses, o->rec, sums.rec, n);
@@ -279,6 +294,24 @@ static void losses_total(struct losses *losses, const struct engine *e,
         losses->m[s] =
             s < objective_boundaries(e->plan.network) ? term(losses, o->m[s], sums.m[s], n) : NAN;
     losses->l1 = term(losses, o->l1, sums.l1, n);
+    losses->pseudo = term(losses, agreement->pseudo, sums.pseudo, (double)unlabelled);
+    losses->consistency =
+        term(losses, agreement->consistency, sums.consistency, (double)unlabelled);
+}
+
+static swwae_status check_agreement(const struct engine *e, const struct batch *batch) {
+    swwae_status status = SWWAE_OK;
+    const struct agreement *a = &batch->agreement;
+    CHECK(!(a->pseudo > 0 || a->consistency > 0) || e->plan.objective.nll > 0, SWWAE_E_ARGUMENT,
+          "guesses of classes are to be learned, but the classification term is off");
+    CHECK((a->guesses || !(a->pseudo > 0)) && (a->targets || !(a->consistency > 0)),
+          SWWAE_E_INTERNAL, "a step was given a weight for guesses, but none of them");
+    for (int i = 0; a->guesses && a->pseudo > 0 && i < batch->n; i++)
+        CHECK(a->guesses[i] < e->plan.network->classes, SWWAE_E_DATA,
+              "guess %d found, but the architecture has %d classes", (int)a->guesses[i],
+              e->plan.network->classes);
+fail:
+    return status;
 }
 
 swwae_status engine_step(struct engine *e, struct losses *losses, real *gradient,
@@ -298,6 +331,7 @@ swwae_status engine_step(struct engine *e, struct losses *losses, real *gradient
                   e->plan.network->classes);
             step.labelled += batch->labels[i] >= 0;
         }
+    TRY(check_agreement(e, batch));
     struct layers_job layers = {.e = e, .parameters = parameters, .gradient = gradient};
     engine_pack(e, parameters);
     run_moves(&step, parameters, gradient);

@@ -24,8 +24,11 @@ struct losses {
     double nll, rec;
     double m[NOTATION_STAGES];
     double l1;
-    size_t labelled; /* images that entered nll */
-    size_t wrong;    /* of these, classified wrongly */
+    double pseudo, consistency;
+    size_t labelled;   /* images that entered nll */
+    size_t wrong;      /* of these, classified wrongly */
+    size_t unlabelled; /* images that could have entered pseudo */
+    size_t guessed;    /* of these, that did */
 };
 
 /* objective NULL: forward passes only (no gradient memory), by the given where. threads >= 1; more
@@ -56,6 +59,17 @@ struct pool *engine_pool(struct engine *engine);
 /* Bytes the engine holds. */
 size_t engine_memory(const struct engine *engine);
 
+/* What images without a label are to agree with: someone's guess of their class, learned as a label
+ * is, and someone's probabilities, by the squared distance to the softmax. Both terms are means
+ * over all images without a label, those without a guess counting 0. They stand beside the
+ * objective because their weights change from step to step; they need its classification term. */
+struct agreement {
+    const int32_t *guesses; /* (n), -1 for none; NULL where pseudo is 0 */
+    const real *targets;    /* (n, classes); NULL where consistency is 0 */
+    double pseudo;          /* weight of the guesses, at least 0 */
+    double consistency;     /* weight of the probabilities, at least 0 */
+};
+
 /* One batch. images (n, channels, height, width); labels (n), -1 for none, below network->classes
  * otherwise; may be NULL when no term and no decoder looks at them. 1 <= n <= options.batch. What
  * dropout and noise draw is a function of seed and step. */
@@ -64,6 +78,7 @@ struct batch {
     const int32_t *labels;
     int n;
     uint64_t seed, step;
+    struct agreement agreement;
 };
 
 /* Loss and gradient of one batch. A term that is 0 is left out. gradient receives (parameters)

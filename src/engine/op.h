@@ -9,8 +9,8 @@
 
 /* Sums of raw terms over images, before the division by the batch. */
 struct term_sums {
-    double nll, rec, m[NOTATION_STAGES], l1;
-    size_t wrong;
+    double nll, rec, m[NOTATION_STAGES], l1, pseudo, consistency;
+    size_t wrong, guessed;
 };
 
 /* What an operation sees: a group of images of a batch, in a worker's memory. */
@@ -22,14 +22,15 @@ struct pass {
     const real *norm_values; /* as the plan lays them out */
     int first, images;       /* the group's place in the workspace, and its size */
 
-    const real *input;     /* its images */
-    const int32_t *labels; /* its labels, -1: none; may be NULL */
-    int index;             /* its first image's number in the batch */
-    uint64_t seed, step;   /* of what is drawn at random */
-    size_t batch;          /* images of the whole batch */
-    size_t labelled;       /* labelled images of the whole batch */
-    real *sum;             /* the share's gradient sums, as the plan lays them out */
-    double *norm_sum;      /* and of its normalisations */
+    const real *input;          /* its images */
+    const int32_t *labels;      /* its labels, -1: none; may be NULL */
+    int index;                  /* its first image's number in the batch */
+    uint64_t seed, step;        /* of what is drawn at random */
+    size_t batch;               /* images of the whole batch */
+    size_t labelled;            /* labelled images of the whole batch */
+    struct agreement agreement; /* of its images without a label */
+    real *sum;                  /* the share's gradient sums, as the plan lays them out */
+    double *norm_sum;           /* and of its normalisations */
     struct term_sums *terms;
 
     const int *as_class; /* forward only: see struct forward */

@@ -10,27 +10,67 @@ static void nothing(const struct pass *p, const struct op *op) {
     (void)op;
 }
 
-/* Softmax cross-entropy: its term, and the gradient of the logits (zero rows without a label). */
+/* The class of an image's largest logit, and the sum of exp(z - z[best]), which never overflows. */
+static int largest(double *total, const real *z, int classes) {
+    int best = 0;
+    for (int k = 1; k < classes; k++)
+        if (z[k] > z[best]) best = k;
+    *total = 0;
+    for (int k = 0; k < classes; k++) *total += exp((double)z[k] - (double)z[best]);
+    return best;
+}
+
+/* Softmax cross-entropy to a class, which is returned; its slopes go to d. */
+static double cross_entropy(real *d, const real *z, int class, int classes, double scale) {
+    double total;
+    const int best = largest(&total, z, classes);
+    for (int k = 0; k < classes; k++)
+        d[k] = (real)(scale * (exp((double)z[k] - (double)z[best]) / total - (k == class)));
+    return log(total) + (double)z[best] - (double)z[class];
+}
+
+/* |softmax(z) - t|^2, which is returned; its slopes, 2 p (p - t - <p, p - t>), are added to d. */
+static double square(real *d, const real *z, const real *t, int classes, double scale) {
+    double total, squared = 0, mean = 0;
+    const int best = largest(&total, z, classes);
+    for (int k = 0; k < classes; k++) {
+        const double p = exp((double)z[k] - (double)z[best]) / total, off = p - (double)t[k];
+        squared += off * off;
+        mean += p * off;
+    }
+    for (int k = 0; k < classes; k++) {
+        const double p = exp((double)z[k] - (double)z[best]) / total, off = p - (double)t[k];
+        d[k] += (real)(scale * 2 * p * (off - mean));
+    }
+    return squared;
+}
+
+/* The terms of the logits and their gradient: zero rows where an image has neither a label nor
+ * something to agree with. */
 static void nll_back(const struct pass *p, const struct op *op) {
     const int classes = p->plan->network->classes;
     const struct map logits = pass_value(p, op->in[0].tensor);
     const struct gradient dz = gradient_begin(p, &op->in[0]);
+    const struct agreement *a = &p->agreement;
+    const double unlabelled = (double)(p->batch - p->labelled);
     for (int n = 0; n < p->images; n++) {
         const real *z = logits.data + n * logits.image;
         real *d = dz.map.data + n * dz.map.image;
         memset(d, 0, (size_t)dz.map.image * sizeof *d);
         const int label = p->labels ? p->labels[n] : -1;
-        if (label < 0) continue;
-        int best = 0;
-        for (int k = 1; k < classes; k++)
-            if (z[k] > z[best]) best = k;
-        double total = 0;
-        for (int k = 0; k < classes; k++) total += exp((double)z[k] - (double)z[best]);
-        p->terms->nll += log(total) + (double)z[best] - (double)z[label];
-        p->terms->wrong += best != label;
-        const double scale = op->weight / (double)p->labelled;
-        for (int k = 0; k < classes; k++)
-            d[k] = (real)(scale * (exp((double)z[k] - (double)z[best]) / total - (k == label)));
+        if (label >= 0) {
+            double total;
+            p->terms->wrong += largest(&total, z, classes) != label;
+            p->terms->nll += cross_entropy(d, z, label, classes, op->weight / (double)p->labelled);
+            continue;
+        }
+        if (a->pseudo > 0 && a->guesses[n] >= 0) {
+            p->terms->pseudo += cross_entropy(d, z, a->guesses[n], classes, a->pseudo / unlabelled);
+            p->terms->guessed++;
+        }
+        if (a->consistency > 0)
+            p->terms->consistency += square(d, z, a->targets + (size_t)n * (size_t)classes, classes,
+                                            a->consistency / unlabelled);
     }
     gradient_end(p, &op->in[0], false);
 }

@@ -53,7 +53,7 @@ static uint32_t stream_at(struct stream *stream, uint64_t position) {
 
 static enum regime choose(const struct label_draw *draw, const struct batches_options *options) {
     if (!options->nll) return REGIME_UNSUPERVISED;
-    if (!options->decoder || draw->unlabelled_count == 0) return REGIME_SUPERVISED;
+    if (!options->unlabelled || draw->unlabelled_count == 0) return REGIME_SUPERVISED;
     return REGIME_SEMI_SUPERVISED;
 }
 

@@ -3,7 +3,7 @@
  * A batch is a function of the seed and its step number alone, so a resumed run needs no state but
  * the step. Three regimes, after the terms of the loss and the labels (paper section 3):
  *
- *   supervised       no reconstruction term, or all images labelled: the labelled images only
+ *   supervised       no term looks at other images, or all are labelled: the labelled ones only
  *   unsupervised     no classification term: every training image but the validation images
  *   semi-supervised  a part of the batch from the labelled images, the rest from all others.
  *                    "All others" includes the validation images: their labels choose the best
@@ -42,7 +42,7 @@ struct batches {
 /* What decides the regime. */
 struct batches_options {
     bool nll;              /* the classification term is on */
-    bool decoder;          /* a reconstruction term is on */
+    bool unlabelled;       /* a term looks at images without a label: reconstruction, agreement */
     int size;              /* >= 1; >= 2 where the batch has two parts */
     double labelled_share; /* 0..1 exclusive; rounded, at least one image of each part */
     uint64_t seed;

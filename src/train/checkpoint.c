@@ -14,13 +14,14 @@
 /* The state as JSON. Reals have 17 digits, so they read back as the same bits. */
 static char *state_json(const struct progress_state *state) {
     const struct sums *s = &state->sums;
-    json_t *root =
-        json_pack("{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}}",
-                  "row_step", (json_int_t)state->row_step, "best", state->best, "best_score",
-                  state->best_score, "best_step", (json_int_t)state->best_step, "sums", "steps",
-                  (json_int_t)s->steps, "nll_steps", (json_int_t)s->nll_steps, "labelled",
-                  (json_int_t)s->labelled, "wrong", (json_int_t)s->wrong, "loss", s->loss, "nll",
-                  s->nll, "rec", s->rec, "m", s->m, "l1", s->l1);
+    json_t *root = json_pack(
+        "{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}}",
+        "row_step", (json_int_t)state->row_step, "best", state->best, "best_score",
+        state->best_score, "best_step", (json_int_t)state->best_step, "sums", "steps",
+        (json_int_t)s->steps, "nll_steps", (json_int_t)s->nll_steps, "labelled",
+        (json_int_t)s->labelled, "wrong", (json_int_t)s->wrong, "loss", s->loss, "nll", s->nll,
+        "rec", s->rec, "m", s->m, "l1", s->l1, "pseudo", s->pseudo, "consistency", s->consistency,
+        "unlabelled", (json_int_t)s->unlabelled, "guessed", (json_int_t)s->guessed);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -28,20 +29,24 @@ static char *state_json(const struct progress_state *state) {
 
 static bool read_state(struct progress_state *state, const char *text) {
     json_t *root = text ? json_loads(text, 0, NULL) : NULL;
-    json_int_t row, best_step, steps, nll_steps, labelled, wrong;
+    json_int_t row, best_step, steps, nll_steps, labelled, wrong, unlabelled = 0, guessed = 0;
     int best;
     struct progress_state read = {.step = state->step};
     struct sums *s = &read.sums;
-    /* l1 is optional: files older than the term lack it */
+    /* optional are those that files older than the term lack */
     bool good =
         root &&
-        !json_unpack(root, "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F, s?F}}",
+        !json_unpack(root,
+                     "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F, s?F, s?F, "
+                     "s?F, s?I, s?I}}",
                      "row_step", &row, "best", &best, "best_score", &read.best_score, "best_step",
                      &best_step, "sums", "steps", &steps, "nll_steps", &nll_steps, "labelled",
                      &labelled, "wrong", &wrong, "loss", &s->loss, "nll", &s->nll, "rec", &s->rec,
-                     "m", &s->m, "l1", &s->l1);
+                     "m", &s->m, "l1", &s->l1, "pseudo", &s->pseudo, "consistency", &s->consistency,
+                     "unlabelled", &unlabelled, "guessed", &guessed);
     good = good && row >= 0 && best_step >= 0 && steps >= 0 && nll_steps >= 0 && labelled >= 0 &&
-           wrong >= 0 && (uint64_t)row <= state->step && (uint64_t)best_step <= state->step;
+           wrong >= 0 && unlabelled >= 0 && guessed >= 0 && (uint64_t)row <= state->step &&
+           (uint64_t)best_step <= state->step;
     if (good) {
         read.row_step = (uint64_t)row;
         read.best = best;
@@ -50,6 +55,8 @@ static bool read_state(struct progress_state *state, const char *text) {
         s->nll_steps = (uint64_t)nll_steps;
         s->labelled = (uint64_t)labelled;
         s->wrong = (uint64_t)wrong;
+        s->unlabelled = (uint64_t)unlabelled;
+        s->guessed = (uint64_t)guessed;
         *state = read;
     }
     json_decref(root);
@@ -63,7 +70,7 @@ static struct safetensor flat(const char *name, const float *data, size_t size) 
 }
 
 swwae_status checkpoint_write(const char *path, const struct swwae_model *model,
-                              const struct optimizer *optimizer,
+                              const struct optimizer *optimizer, const struct teacher *teacher,
                               const struct progress_state *state) {
     swwae_status status = SWWAE_OK;
     struct model_extra extra = {0};
@@ -74,6 +81,12 @@ swwae_status checkpoint_write(const char *path, const struct swwae_model *model,
     extra.tensors[extra.tensor_count++] = flat("optimizer.m", optimizer->m, optimizer->size);
     if (optimizer->v)
         extra.tensors[extra.tensor_count++] = flat("optimizer.v", optimizer->v, optimizer->size);
+    if (optimizer->average)
+        extra.tensors[extra.tensor_count++] =
+            flat("optimizer.average", optimizer->average, optimizer->size);
+    if (teacher->shares)
+        extra.tensors[extra.tensor_count++] =
+            flat("teacher.shares", teacher->shares, (size_t)teacher->classes);
     TRY(model_write(model, path, &extra));
 fail:
     free(text);
@@ -87,8 +100,8 @@ static swwae_status take_flat(float *values, const struct safetensors *file, con
     if (!tensor != !values)
         return status_set(
             SWWAE_E_FORMAT,
-            "%.400s: tensor %s is %s, so it was written with another --optimizer than "
-            "the run's config.json says",
+            "%.400s: tensor %s is %s, so it was written with other options than the run's "
+            "config.json says",
             path, name, tensor ? "there" : "missing");
     if (!values) return SWWAE_OK;
     if (tensor->rank != 1 || tensor->shape[0] != size)
@@ -120,7 +133,8 @@ static bool same_network(const struct network *a, const struct network *b) {
 }
 
 swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimizer,
-                             struct progress_state *state, const char *path) {
+                             struct teacher *teacher, struct progress_state *state,
+                             const char *path) {
     swwae_status status = SWWAE_OK;
     struct safetensors file = {0};
     struct swwae_model *saved = NULL;
@@ -136,6 +150,8 @@ swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimi
           path);
     TRY(take_flat(optimizer->m, &file, path, "optimizer.m", optimizer->size, false));
     TRY(take_flat(optimizer->v, &file, path, "optimizer.v", optimizer->size, true));
+    TRY(take_flat(optimizer->average, &file, path, "optimizer.average", optimizer->size, false));
+    TRY(take_flat(teacher->shares, &file, path, "teacher.shares", (size_t)teacher->classes, true));
     state->step = saved->step;
     CHECK(read_state(state, safetensors_metadata(&file, "state")), SWWAE_E_FORMAT,
           "%.400s: metadata \"state\" is missing or not what a checkpoint holds", path);

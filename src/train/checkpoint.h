@@ -5,6 +5,7 @@
 #include "train/metrics.h"
 #include "train/model.h"
 #include "train/optimizer.h"
+#include "train/teacher.h"
 
 /* What a training knows besides the parameters and the optimizer. No times: two runs of the same
  * training leave the same bytes. */
@@ -17,15 +18,17 @@ struct progress_state {
     struct sums sums;   /* since that row */
 };
 
-/* The model's tensors by name, the optimizer's as optimizer.m and optimizer.v, the rest as
- * metadata. model->step must be state->step. */
+/* The model's tensors by name, the optimizer's as optimizer.m, optimizer.v and optimizer.average,
+ * what the teacher remembers as teacher.shares, the rest as metadata. model->step must be
+ * state->step. */
 swwae_status checkpoint_write(const char *path, const struct swwae_model *model,
-                              const struct optimizer *optimizer,
+                              const struct optimizer *optimizer, const struct teacher *teacher,
                               const struct progress_state *state);
 
-/* Puts a checkpoint's values into a model, an optimizer and a state that were made from the run's
- * options. SWWAE_E_FORMAT when the checkpoint is of another network or optimizer. */
+/* Puts a checkpoint's values into a model, an optimizer, a teacher and a state that were made from
+ * the run's options. SWWAE_E_FORMAT when the checkpoint is of another network or optimizer. */
 swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimizer,
-                             struct progress_state *state, const char *path);
+                             struct teacher *teacher, struct progress_state *state,
+                             const char *path);
 
 #endif

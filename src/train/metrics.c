@@ -11,8 +11,9 @@
 #include "io/file.h"
 #include "train/number.h"
 
-#define HEADER \
-    "epoch,step,lr,loss,nll,rec,m,l1,train_error,validation_error,validation_rec,seconds\n"
+#define HEADER                                                                                   \
+    "epoch,step,lr,loss,nll,rec,m,l1,pseudo,consistency,confident,train_error,validation_error," \
+    "validation_rec,seconds\n"
 #define TABLE_LIMIT (1u << 30) /* bytes */
 
 void sums_add(struct sums *sums, const struct losses *losses) {
@@ -28,6 +29,10 @@ void sums_add(struct sums *sums, const struct losses *losses) {
     if (!isnan(losses->l1)) sums->l1 += losses->l1;
     sums->labelled += losses->labelled;
     sums->wrong += losses->wrong;
+    if (!isnan(losses->pseudo)) sums->pseudo += losses->pseudo;
+    if (!isnan(losses->consistency)) sums->consistency += losses->consistency;
+    sums->unlabelled += losses->unlabelled;
+    sums->guessed += losses->guessed;
 }
 
 struct means sums_means(const struct sums *sums, const struct objective *objective) {
@@ -40,7 +45,11 @@ struct means sums_means(const struct sums *sums, const struct objective *objecti
         .rec = any && objective->rec > 0 ? sums->rec / steps : NAN,
         .m = any && inner ? sums->m / steps : NAN,
         .l1 = any && objective->l1 > 0 ? sums->l1 / steps : NAN,
-        .error = sums->labelled ? 100 * (double)sums->wrong / (double)sums->labelled : NAN};
+        .error = sums->labelled ? 100 * (double)sums->wrong / (double)sums->labelled : NAN,
+        .pseudo = sums->unlabelled ? sums->pseudo / steps : NAN,
+        .consistency = sums->consistency > 0 ? sums->consistency / steps : NAN,
+        .confident =
+            sums->unlabelled ? 100 * (double)sums->guessed / (double)sums->unlabelled : NAN};
 }
 
 /* Appends text and writes the table. */
@@ -111,10 +120,11 @@ fail:
 }
 
 swwae_status metrics_add(struct metrics *metrics, const struct row *row) {
-    char line[13 * NUMBER_TEXT] = "", number[NUMBER_TEXT];
-    const double after[] = {row->lr,          row->train.loss,       row->train.nll,
-                            row->train.rec,   row->train.m,          row->train.l1,
-                            row->train.error, row->validation_error, row->validation_rec};
+    char line[16 * NUMBER_TEXT] = "", number[NUMBER_TEXT];
+    const double after[] = {row->lr,           row->train.loss,        row->train.nll,
+                            row->train.rec,    row->train.m,           row->train.l1,
+                            row->train.pseudo, row->train.consistency, row->train.confident,
+                            row->train.error,  row->validation_error,  row->validation_rec};
     number_print_short(number, row->epoch);
     int used = snprintf(line, sizeof line, "%s,%" PRIu64, number, row->step);
     for (size_t i = 0; i < sizeof after / sizeof *after; i++) {

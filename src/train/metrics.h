@@ -8,15 +8,18 @@
 struct sums {
     uint64_t steps, nll_steps; /* steps with a labelled image */
     uint64_t labelled, wrong;
+    uint64_t unlabelled, guessed; /* of images that could have had a pseudo-label, and had */
     double loss, nll, rec, m, l1; /* m: all boundaries together */
+    double pseudo, consistency;
 };
 
 /* Adds a batch whose terms are finite where they were computed. */
 void sums_add(struct sums *sums, const struct losses *losses);
 
-/* Means; NaN for what was not computed. error in percent. */
+/* Means; NaN for what was not computed. error, and confident, the share of images without a label
+ * that had a pseudo-label, in percent. */
 struct means {
-    double loss, nll, rec, m, l1, error;
+    double loss, nll, rec, m, l1, error, pseudo, consistency, confident;
 };
 struct means sums_means(const struct sums *sums, const struct objective *objective);
 

@@ -41,7 +41,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     char arch[NOTATION_TEXT], number[5][NUMBER_TEXT], beta[MODEL_BETA_TEXT];
     const char *metadata[METADATA_LIMIT][2];
     char *names = class_names_json(model);
-    struct safetensor *tensors = calloc(count + 2, sizeof *tensors);
+    struct safetensor *tensors = calloc(count + MODEL_EXTRA_TENSORS, sizeof *tensors);
     CHECK(names && tensors, SWWAE_E_MEMORY,
           "%.400s: no memory to write it, or a class name that is not UTF-8", path);
     for (size_t i = 0; i < count; i++) tensors[i] = tensor_of(&network->view[i], model->parameters);
@@ -251,7 +251,8 @@ static swwae_status check_tensors(const struct network *network, const struct sa
     const char *first = NULL;
     for (size_t i = 0; i < file->count; i++) {
         const char *name = file->tensors[i].name;
-        bool known = !strncmp(name, OPTIMIZER_PREFIX, strlen(OPTIMIZER_PREFIX));
+        bool known = !strncmp(name, OPTIMIZER_PREFIX, strlen(OPTIMIZER_PREFIX)) ||
+                     !strncmp(name, TEACHER_PREFIX, strlen(TEACHER_PREFIX));
         for (size_t j = 0; !known && j < network->view_count; j++)
             known = !strcmp(name, network->view[j].name);
         if (known) continue;

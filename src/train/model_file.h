@@ -10,10 +10,12 @@
 #define MODEL_FILE "model.safetensors"           /* inside a run folder: the best model */
 #define CHECKPOINT_FILE "checkpoint.safetensors" /* the last state */
 #define OPTIMIZER_PREFIX "optimizer."            /* tensors of a checkpoint besides the model's */
+#define TEACHER_PREFIX "teacher."                /* and these */
+#define MODEL_EXTRA_TENSORS 4
 
 /* What a checkpoint adds to a model. */
 struct model_extra {
-    struct safetensor tensors[2]; /* named with OPTIMIZER_PREFIX */
+    struct safetensor tensors[MODEL_EXTRA_TENSORS]; /* named with one of the prefixes */
     size_t tensor_count;
     const char *metadata[8][2];
     size_t metadata_count;

@@ -25,6 +25,7 @@ struct step {
     float *parameters;
     const float *gradient;
     double lr, correction1, correction2; /* 1 - beta^step */
+    float approach;                      /* of the average: 1 - d */
 };
 
 swwae_status optimizer_create(struct optimizer *optimizer, const struct network *network,
@@ -33,6 +34,7 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
     struct optimizer made = {.kind = settings->optimizer,
                              .momentum = settings->momentum,
                              .weight_decay = settings->weight_decay,
+                             .keep = settings->average,
                              .size = network->parameters};
     size_t chunks = 0;
     for (size_t i = 0; i < network->view_count; i++)
@@ -40,9 +42,11 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
     CHECK(chunks <= INT_MAX, SWWAE_E_MEMORY, "no memory for the optimizer's %zu values", made.size);
     made.m = calloc(made.size, sizeof *made.m);
     if (made.kind == OPTIMIZER_ADAM) made.v = calloc(made.size, sizeof *made.v);
+    if (made.keep > 0) made.average = calloc(made.size, sizeof *made.average);
     made.chunk = calloc(chunks + 1, sizeof *made.chunk);
-    CHECK(made.m && made.chunk && (made.v || made.kind != OPTIMIZER_ADAM), SWWAE_E_MEMORY,
-          "no memory for the optimizer's %zu values", made.size);
+    CHECK(made.m && made.chunk && (made.v || made.kind != OPTIMIZER_ADAM) &&
+              (made.average || !(made.keep > 0)),
+          SWWAE_E_MEMORY, "no memory for the optimizer's %zu values", made.size);
     for (size_t i = 0; i < network->view_count; i++) {
         const struct view *view = &network->view[i];
         for (size_t at = 0; at < view->size; at += CHUNK) {
@@ -63,6 +67,7 @@ fail:
 void optimizer_free(struct optimizer *optimizer) {
     free(optimizer->m);
     free(optimizer->v);
+    free(optimizer->average);
     free(optimizer->chunk);
     *optimizer = (struct optimizer){0};
 }
@@ -97,9 +102,9 @@ static void sgd(float *restrict p, float *restrict m, const float *restrict g, s
     }
 }
 
-/* Running statistics; g holds those of the batch. */
-static void follow(float *restrict p, const float *restrict g, size_t count) {
-    for (size_t i = 0; i < count; i++) p[i] += (float)NORM_MOMENTUM * (g[i] - p[i]);
+/* p moves to g by a share of the way. */
+static void follow(float *restrict p, const float *restrict g, size_t count, float share) {
+    for (size_t i = 0; i < count; i++) p[i] += share * (g[i] - p[i]);
 }
 
 static void job(void *context, int j, int worker) {
@@ -109,8 +114,8 @@ static void job(void *context, int j, int worker) {
     const struct optimizer_chunk *chunk = &o->chunk[j];
     size_t at = chunk->begin;
     double decay = chunk->role == ROLE_WEIGHT ? o->weight_decay : 0;
-    if (chunk->role == ROLE_RUNNING)
-        follow(step->parameters + at, step->gradient + at, chunk->count);
+    if (chunk->role == ROLE_RUNNING) /* g holds the statistics of the batch */
+        follow(step->parameters + at, step->gradient + at, chunk->count, (float)NORM_MOMENTUM);
     else if (o->kind == OPTIMIZER_ADAM)
         adam(step->parameters + at, o->m + at, o->v + at, step->gradient + at, chunk->count,
              (float)(1 - step->lr * decay), (float)(step->lr / step->correction1),
@@ -118,16 +123,19 @@ static void job(void *context, int j, int worker) {
     else
         sgd(step->parameters + at, o->m + at, step->gradient + at, chunk->count, (float)step->lr,
             (float)o->momentum, (float)decay);
+    if (o->average) follow(o->average + at, step->parameters + at, chunk->count, step->approach);
 }
 
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
                     double lr, struct pool *pool) {
-    optimizer->step++;
+    const double age = (double)optimizer->step++, young = age / (age + 9);
     struct step step = {.optimizer = optimizer,
                         .gradient = gradient,
                         .lr = lr,
                         .correction1 = 1 - power(BETA1, optimizer->step),
-                        .correction2 = 1 - power(BETA2, optimizer->step)};
+                        .correction2 = 1 - power(BETA2, optimizer->step),
+                        .approach =
+                            (float)(1 - (young < optimizer->keep ? young : optimizer->keep))};
     step.parameters = parameters;
     pool_run(pool, optimizer->chunks, job, &step);
 }

@@ -10,7 +10,11 @@
  * decoupled (Loshchilov and Hutter 2019), as torch.optim.AdamW; without decay torch.optim.Adam.
  * SGD: v = momentum v + g + decay p, p -= lr v, as torch.optim.SGD. Decay acts on weights only.
  * Running statistics take no part in either: p += NORM_MOMENTUM (g - p), g being the batch's own,
- * and their m and v stay 0. */
+ * and their m and v stay 0.
+ *
+ * Besides, a moving average of all parameters (Polyak and Juditsky 1992), running statistics
+ * included: average += (1 - d) (p - average) after step t, d the smaller of the wanted share and
+ * t / (t + 9), t from 0 on, so that the first steps do not weigh more than the later ones. */
 struct optimizer {
     enum optimizer_kind kind;
     double momentum;     /* of SGD, 0 <= momentum < 1 */
@@ -18,12 +22,15 @@ struct optimizer {
     size_t size;         /* values in each array */
     float *m;            /* (size) Adam's first moment, or SGD's velocity */
     float *v;            /* (size) Adam's second moment; NULL for SGD */
+    float *average;      /* (size) the averaged parameters; NULL: none are kept */
+    double keep;         /* share d that the average keeps in a step, once it is old enough */
     uint64_t step;       /* steps taken; a resumed run sets it together with m and v */
     struct optimizer_chunk *chunk;
     int chunks;
 };
 
-/* State zero. SWWAE_E_MEMORY. */
+/* State zero. An average is kept where settings ask for one; the caller sets it to the initial
+ * parameters. SWWAE_E_MEMORY. */
 swwae_status optimizer_create(struct optimizer *optimizer, const struct network *network,
                               const struct settings *settings);
 /* Accepts a zeroed struct. */

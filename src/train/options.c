@@ -19,6 +19,7 @@ enum kind {
     REAL,   /* double */
     REALS,  /* struct reals; its word stands for 0 */
     WHOLE,  /* int */
+    FLAGS,  /* unsigned: the words of a list with commas as bits, none for 0 */
     COUNT,  /* long; the argument's words stand for -1, 0 (see words) */
     SEED    /* uint64_t */
 };
@@ -31,7 +32,8 @@ struct option {
     size_t offset;
     double low, high; /* high 0: no upper bound */
     enum bound bound;
-    const char *words; /* COUNT: what stands for -1 and for 0, "all|none" or "auto"; REALS: for 0 */
+    const char *words; /* COUNT: what stands for -1 and for 0, "all|none" or "auto"; REALS: for 0;
+                          FLAGS: all, in order of their bits */
     const char *place; /* REALS: what there may be a number for each of */
 };
 
@@ -129,6 +131,53 @@ static const struct option table[] = {
      .kind = REAL,
      .offset = AT(where_noise),
      .high = 1},
+    {{"augment", "none|LIST", "none",
+      "random changes of training images: affine (turned by 15 degrees, scaled by 15 %, sheared by "
+      "0.2, moved by 2 pixels of 32, at most), shift (by whole pixels, 2 of 32), mirror; several "
+      "with commas between them"},
+     .kind = FLAGS,
+     .offset = AT(augment),
+     .words = "affine|shift|mirror"},
+    {{"augment-images", "all|labelled|unlabelled", "all", "which images are changed"},
+     .kind = CHOICE,
+     .offset = AT(augmented)},
+    {{"augment-strength", "X", "1", "what multiplies the sizes of affine and shift"},
+     .kind = REAL,
+     .offset = AT(augment_strength),
+     .high = 4,
+     .bound = ABOVE},
+    {{"average", "X", "0",
+      "share that a moving average of the weights keeps each step (0.99 to 0.999); the average is "
+      "what is validated, saved, and gives pseudo-labels; 0: no average"},
+     .kind = REAL,
+     .offset = AT(average),
+     .high = 1,
+     .bound = BELOW},
+    {{"pseudo-labels", "X", "0",
+      "learn images without a label by the model's own answer to them unaugmented, where its "
+      "probability is at least X; 0: do not"},
+     .kind = REAL,
+     .offset = AT(pseudo_labels),
+     .high = 1},
+    {{"pseudo-weight", "X", "1", "weight of pseudo-labels beside --lambda-nll's labels"},
+     .kind = REAL,
+     .offset = AT(pseudo_weight),
+     .bound = ABOVE},
+    {{"consistency", "X", "0",
+      "weight of the squared difference of the probabilities of an image without a label from "
+      "the model's answer to it unaugmented"},
+     .kind = REAL,
+     .offset = AT(consistency)},
+    {{"agreement-ramp", "X", "0.25",
+      "share of the training in which the weights of pseudo-labels and consistency grow from 0"},
+     .kind = REAL,
+     .offset = AT(ramp),
+     .high = 1},
+    {{"balance", "no|yes", "no",
+      "pseudo-labels of a class that is named too often need to be surer (classes are as frequent "
+      "among the unlabelled images)"},
+     .kind = CHOICE,
+     .offset = AT(balance)},
     {{"epochs", "X", "10",
       "passes over the unlabelled images; over the labelled ones where only they are used"},
      .kind = REAL,
@@ -281,7 +330,9 @@ static void expect_one(char *text, size_t size, const struct option *option) {
 static void expectation(char *text, size_t size, const struct option *option) {
     char one[128];
     expect_one(one, sizeof one, option);
-    if (option->kind == REALS)
+    if (option->kind == FLAGS)
+        snprintf(text, size, "none, or some of %s with commas between them", option->words);
+    else if (option->kind == REALS)
         snprintf(text, size, "%s%s%s, or one for each %s with commas between them",
                  option->words ? option->words : "", option->words ? " or " : "", one,
                  option->place);
@@ -331,6 +382,25 @@ static int word_index(const char *words, const char *text) {
     return -1;
 }
 
+/* A bit for each word of the list; a word twice or an empty one is no list. */
+static bool read_flags(unsigned *flags, const struct option *option, const char *text) {
+    unsigned read = 0;
+    char word[32];
+    if (!strcmp(text, "none")) return *flags = 0, true;
+    for (;; text++) {
+        const size_t length = strcspn(text, ",");
+        if (length >= sizeof word) return false;
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        const int index = word_index(option->words, word);
+        if (index < 0 || read >> index & 1) return false;
+        read |= 1u << index;
+        text += length;
+        if (!*text) break;
+    }
+    *flags = read;
+    return true;
+}
+
 static bool read_whole(int64_t *value, const struct option *option, const char *text) {
     int word = option->kind == COUNT && option->words ? word_index(option->words, text) : -1;
     if (word >= 0) {
@@ -377,6 +447,10 @@ static swwae_status assign(struct settings *settings, const struct option *optio
         memcpy(to, &chosen, sizeof chosen);
         return SWWAE_OK;
     }
+    case FLAGS:
+        if (!read_flags((unsigned *)(void *)to, option, value))
+            return refuse(option, value, expected);
+        return SWWAE_OK;
     case REAL:
         if (!read_real(&real, option, value)) return refuse(option, value, expected);
         memcpy(to, &real, sizeof real);

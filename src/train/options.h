@@ -7,6 +7,9 @@
 enum optimizer_kind { OPTIMIZER_ADAM = 0, OPTIMIZER_SGD };
 enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
 
+/* Which images are augmented. */
+enum augmented { AUGMENTED_ALL = 0, AUGMENTED_LABELLED, AUGMENTED_UNLABELLED };
+
 #define LABELS_ALL (-1L)
 #define LABELS_NONE 0L
 #define VALIDATION_AUTO (-1L)
@@ -44,6 +47,15 @@ struct settings {
     double dropout_conv;      /* --dropout-conv X       0; below 1 */
     double noise;             /* --noise X              0 */
     double where_noise;       /* --where-noise X        0..1, 0 */
+    unsigned augment;         /* --augment none|affine,shift,mirror  none, as 0; AUGMENT_... */
+    enum augmented augmented; /* --augment-images all|labelled|unlabelled  all */
+    double augment_strength;  /* --augment-strength X   1; above 0, at most 4 */
+    double average;           /* --average X            0..1 exclusive of 1; 0: none */
+    double pseudo_labels;     /* --pseudo-labels X      0..1; 0: none */
+    double pseudo_weight;     /* --pseudo-weight X      1 */
+    double consistency;       /* --consistency X        0 */
+    double ramp;              /* --agreement-ramp X     0..1, 0.25 of the training */
+    int balance;              /* --balance no|yes       no */
     double epochs;            /* --epochs X             10 */
     long steps;               /* --steps N              0: as epochs say; else instead */
     int batch;                /* --batch N              64, 1..65536 */
@@ -61,7 +73,7 @@ struct settings {
     char out[512];               /* --out RUN              auto: runs/DATA-N, N the first free */
 };
 
-#define OPTIONS_LIMIT 48 /* at most 64: one bit of swwae_options.given each */
+#define OPTIONS_LIMIT 64 /* at most 64: one bit of swwae_options.given each */
 
 struct swwae_options {
     struct settings settings;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/cpu.h"
+#include "data/augment.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -19,6 +20,7 @@
 #include "train/number.h"
 #include "train/recipe.h"
 #include "train/schedule.h"
+#include "train/teacher.h"
 
 /* A training step costs three forward passes, so one validated image for every four trained ones
  * is at most a twelfth of the time. */
@@ -34,6 +36,8 @@ struct run {
     struct swwae_model *model; /* its engine is the one of validation */
     struct optimizer optimizer;
     struct batches batches;
+    struct augment augment;
+    struct teacher teacher;
     struct engine *engine; /* of the steps */
     struct folder folder;
     struct metrics metrics;
@@ -61,6 +65,8 @@ static void run_free(struct run *run) {
     model_free(run->model);
     optimizer_free(&run->optimizer);
     batches_free(&run->batches);
+    augment_free(&run->augment);
+    teacher_free(&run->teacher);
     engine_free(run->engine);
     folder_free(&run->folder);
     metrics_free(&run->metrics);
@@ -132,6 +138,16 @@ fail:
     return status;
 }
 
+static swwae_status make_augment(struct run *run) {
+    const swwae_dataset *d = run->dataset;
+    swwae_status status =
+        augment_create(&run->augment, d->channels, d->height, d->width, ENGINE_SHARES);
+    run->augment.kinds = run->settings->augment;
+    run->augment.strength = run->settings->augment_strength;
+    run->augment.seed = run->settings->seed;
+    return status;
+}
+
 /* Everything but the run folder: the same for a new run and for one that goes on. */
 static swwae_status prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
@@ -142,14 +158,19 @@ static swwae_status prepare(struct run *run) {
     TRY(recipe_check_classes(&run->objective, &run->model->network, run->dataset));
     TRY(recipe_draw(&run->draw, run->options, run->dataset));
     struct batches_options options = {.nll = run->objective.nll > 0,
-                                      .decoder = decoder_on(run),
+                                      .unlabelled = decoder_on(run) || teacher_wanted(s),
                                       .size = s->batch,
                                       .labelled_share = s->labelled_share,
                                       .seed = s->seed};
     TRY(batches_create(&run->batches, &run->draw, run->dataset->labels, &options));
     TRY(optimizer_create(&run->optimizer, &run->model->network, s));
+    if (run->optimizer.average)
+        memcpy(run->optimizer.average, run->model->parameters,
+               run->optimizer.size * sizeof *run->optimizer.average);
+    TRY(teacher_create(&run->teacher, s, run->model->network.classes));
     TRY(book(run));
     run->threads = model_threads(run->model);
+    TRY(make_augment(run));
     run->steps = count_steps(run);
     choose_measures(run);
     TRY(make_engine(run));
@@ -187,14 +208,27 @@ static swwae_status save_checkpoint(struct run *run) {
     swwae_status status = SWWAE_OK;
     TRY(check_parameters(run));
     run->model->step = run->state.step;
-    TRY(checkpoint_write(run->folder.checkpoint, run->model, &run->optimizer, &run->state));
+    TRY(checkpoint_write(run->folder.checkpoint, run->model, &run->optimizer, &run->teacher,
+                         &run->state));
 fail:
     return status;
 }
 
+/* Puts the averaged parameters in the place of the trained ones, if an average is kept; the same
+ * again puts them back. The averaged ones are validated, saved as the model, and teach. */
+static void swap_average(struct run *run) {
+    float *average = run->optimizer.average;
+    if (!average) return;
+    run->optimizer.average = run->model->parameters;
+    run->model->parameters = average;
+}
+
 static swwae_status save_model(struct run *run) {
     run->model->step = run->state.step;
-    return model_write(run->model, run->folder.model, NULL);
+    swap_average(run);
+    swwae_status status = model_write(run->model, run->folder.model, NULL);
+    swap_average(run);
+    return status;
 }
 
 /* ---- Progress --------------------------------------------------------------------------- */
@@ -256,6 +290,9 @@ static swwae_status diverged(const struct run *run, const struct losses *losses)
     } else if (o->rec > 0 && !isfinite(losses->rec)) {
         term = "reconstruction term";
         value = losses->rec;
+    } else if (isinf(losses->pseudo) || isinf(losses->consistency)) {
+        term = "agreement of unlabelled images";
+        value = INFINITY;
     } else if (o->l1 > 0 && !isfinite(losses->l1)) {
         term = "sparsity term";
         value = losses->l1;
@@ -273,6 +310,28 @@ static swwae_status diverged(const struct run *run, const struct losses *losses)
                       run->settings->lr, run->folder.checkpoint);
 }
 
+static swwae_status ask_teacher(struct run *run, struct agreement *agreement) {
+    swap_average(run);
+    swwae_status status =
+        teacher_ask(&run->teacher, agreement, run->model, run->images, run->batches.labelled,
+                    run->batches.size, run->state.step, run->steps);
+    swap_average(run);
+    return status;
+}
+
+/* Changes the batch's images, after the teacher saw them. An image's draw is numbered by its step
+ * and its place in the batch, of at most 65536. */
+static void augment(struct run *run) {
+    const struct batches *b = &run->batches;
+    const enum augmented which = run->settings->augmented;
+    const int labelled = b->regime == REGIME_SUPERVISED ? b->size : b->labelled;
+    const int first = which == AUGMENTED_UNLABELLED ? labelled : 0;
+    const int end = which == AUGMENTED_LABELLED ? labelled : b->size;
+    augment_images(&run->augment, run->images + (size_t)first * model_pixels(run->model),
+                   (size_t)(end - first), run->state.step * 65536 + (uint64_t)first,
+                   engine_pool(run->engine));
+}
+
 static swwae_status take_step(struct run *run) {
     swwae_status status = SWWAE_OK;
     struct losses losses;
@@ -282,11 +341,14 @@ static swwae_status take_step(struct run *run) {
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
     for (int i = 0; i < batch; i++)
         dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
-    const struct batch drawn = {.images = run->images,
-                                .labels = run->labels,
-                                .n = batch,
-                                .seed = run->settings->seed,
-                                .step = run->state.step};
+    struct batch drawn = {.images = run->images,
+                          .labels = run->labels,
+                          .n = batch,
+                          .seed = run->settings->seed,
+                          .step = run->state.step};
+    if (run->teacher.targets && run->batches.regime == REGIME_SEMI_SUPERVISED)
+        TRY(ask_teacher(run, &drawn.agreement));
+    augment(run);
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     if (!isfinite(losses.total)) return diverged(run, &losses);
     optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr,
@@ -309,7 +371,10 @@ static swwae_status validate(struct run *run, bool *best) {
                                 .rec = run->measure_rec,
                                 .what = "validate"};
     double start = report_now();
-    TRY(evaluate_run(&found, &evaluate, &run->reporter));
+    swap_average(run);
+    status = evaluate_run(&found, &evaluate, &run->reporter);
+    swap_average(run);
+    if (status != SWWAE_OK) goto fail;
     run->reporter.away += report_now() - start;
     run->validated_error = run->measure_error ? found.error : NAN;
     run->validated_rec = run->measure_rec ? found.rec : NAN;
@@ -473,7 +538,8 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     if (more) TRY(override(run.options, more, &changed));
     TRY(prepare(&run));
     TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
-    TRY(checkpoint_read(run.model, &run.optimizer, &run.state, run.folder.checkpoint));
+    TRY(checkpoint_read(run.model, &run.optimizer, &run.teacher, &run.state,
+                        run.folder.checkpoint));
     if (run.state.step >= run.steps && run.state.row_step == run.state.step) {
         run.steps = run.state.step; /* fewer may have been asked for */
         tell(&run, false, false);   /* how far it came, and its best */

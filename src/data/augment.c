@@ -1,0 +1,134 @@
+/* augment.c - random affine maps of images; see augment.h.
+ *
+ * Every kind is an affine map from a pixel of the result to a place in the image, so all of them
+ * together are one, and one pass over the pixels does them. */
+#include "data/augment.h"
+
+#include "base/rng.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TURN (15 * 3.14159265358979323846 / 180)
+#define SCALE 0.15
+#define SHEAR 0.2
+#define MOVE (1.0 / 16) /* of a side */
+
+const char *const augment_names[AUGMENT_KINDS] = {"affine", "shift", "mirror"};
+
+swwae_status augment_create(struct augment *augment, int channels, int height, int width,
+                            int workers) {
+    *augment =
+        (struct augment){.strength = 1, .channels = channels, .height = height, .width = width};
+    const size_t plane = ((size_t)height + 2) * ((size_t)width + 2);
+    augment->plane = calloc((size_t)workers * plane, sizeof *augment->plane);
+    if (!augment->plane)
+        return status_set(SWWAE_E_MEMORY, "no memory to augment images of %d x %d pixels", height,
+                          width);
+    return SWWAE_OK;
+}
+
+void augment_free(struct augment *augment) {
+    free(augment->plane);
+    *augment = (struct augment){0};
+}
+
+/* (x, y) of the result comes from (xx x + xy y + x0, yx x + yy y + y0). */
+struct affine {
+    float xx, xy, x0, yx, yy, y0;
+};
+
+/* -1 .. 1, or -strength .. strength. */
+static double draw(struct rng *rng, double most) { return most * (2 * rng_uniform(rng) - 1); }
+
+static double draw_pixels(struct rng *rng, double most) {
+    const int pixels = (int)floor(most + 0.5);
+    return (double)rng_below(rng, 2 * (uint64_t)pixels + 1) - pixels;
+}
+
+/* Everything is about the centre of the image. */
+static struct affine draw_map(const struct augment *a, uint64_t number) {
+    struct rng rng = rng_stream(a->seed, RNG_AUGMENT, number);
+    const double middle_x = 0.5 * (a->width - 1), middle_y = 0.5 * (a->height - 1);
+    double xx = 1, xy = 0, yx = 0, yy = 1, move_x = 0, move_y = 0;
+    if (a->kinds & AUGMENT_AFFINE) {
+        const double turn = draw(&rng, a->strength * TURN);
+        const double scale = 1 / (1 + draw(&rng, a->strength * SCALE));
+        const double shear = draw(&rng, a->strength * SHEAR);
+        xx = scale * cos(turn);
+        yx = scale * sin(turn);
+        xy = shear * xx - yx;
+        yy = shear * yx + scale * cos(turn);
+        move_x = draw(&rng, a->strength * MOVE * a->width);
+        move_y = draw(&rng, a->strength * MOVE * a->height);
+    }
+    if (a->kinds & AUGMENT_SHIFT) {
+        move_x += draw_pixels(&rng, a->strength * MOVE * a->width);
+        move_y += draw_pixels(&rng, a->strength * MOVE * a->height);
+    }
+    if (a->kinds & AUGMENT_MIRROR && rng_below(&rng, 2)) {
+        xx = -xx;
+        yx = -yx;
+    }
+    return (struct affine){.xx = (float)xx,
+                           .xy = (float)xy,
+                           .x0 = (float)(middle_x - xx * middle_x - xy * middle_y + move_x),
+                           .yx = (float)yx,
+                           .yy = (float)yy,
+                           .y0 = (float)(middle_y - yx * middle_x - yy * middle_y + move_y)};
+}
+
+/* 1 .. last, in the coordinates of a plane with a border of zeros. */
+static float clamp(float x, float last) {
+    x = x > 0 ? x : 0;
+    return x < last ? x : last;
+}
+
+/* One plane through the map. from has a border of one zero on every side, so that every place
+ * outside the image can be moved onto it and nothing in the loop asks where it is. */
+static void resample(float *restrict to, const float *restrict from, int height, int width,
+                     const struct affine *map) {
+    const int row = width + 2;
+    const float last_x = (float)(width + 1), last_y = (float)(height + 1);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            const float sx = clamp(map->xx * (float)x + map->xy * (float)y + map->x0 + 1, last_x);
+            const float sy = clamp(map->yx * (float)x + map->yy * (float)y + map->y0 + 1, last_y);
+            const int ix = (int)sx < width ? (int)sx : width;
+            const int iy = (int)sy < height ? (int)sy : height;
+            const float fx = sx - (float)ix, fy = sy - (float)iy;
+            const float *at = from + iy * row + ix;
+            const float above = at[0] + fx * (at[1] - at[0]);
+            const float below = at[row] + fx * (at[row + 1] - at[row]);
+            to[y * width + x] = above + fy * (below - above);
+        }
+}
+
+struct job {
+    const struct augment *augment;
+    float *images;
+    uint64_t first;
+};
+
+static void augment_job(void *context, int j, int worker) {
+    const struct job *job = context;
+    const struct augment *a = job->augment;
+    const size_t height = (size_t)a->height, width = (size_t)a->width, row = width + 2;
+    const struct affine map = draw_map(a, job->first + (uint64_t)j);
+    float *bordered = a->plane + (size_t)worker * (height + 2) * row;
+    for (int c = 0; c < a->channels; c++) {
+        float *plane = job->images + ((size_t)j * (size_t)a->channels + (size_t)c) * height * width;
+        for (size_t y = 0; y < height; y++)
+            memcpy(bordered + (y + 1) * row + 1, plane + y * width, width * sizeof *plane);
+        resample(plane, bordered, a->height, a->width, &map);
+    }
+}
+
+void augment_images(const struct augment *augment, float *images, size_t n, uint64_t first,
+                    struct pool *pool) {
+    if (!augment->kinds || !n) return;
+    struct job job = {.augment = augment, .images = images, .first = first};
+    pool_run(pool, (int)n, augment_job, &job);
+}

@@ -1,0 +1,39 @@
+/* augment.h - images turned, scaled, sheared, shifted and mirrored at random. */
+#ifndef SWWAE_DATA_AUGMENT_H
+#define SWWAE_DATA_AUGMENT_H
+
+#include "base/parallel.h"
+#include "base/status.h"
+
+/* What may happen to an image, as bits. Sizes at strength 1; every one is drawn uniformly, and the
+ * strength multiplies them all. */
+enum augment_kind {
+    AUGMENT_AFFINE = 1, /* turned by +-15 degrees, scaled by +-15 %, sheared by +-0.2, moved by
+                           +-1/16 of the sides */
+    AUGMENT_SHIFT = 2,  /* moved by whole pixels, at most 1/16 of the sides (2 of 32) */
+    AUGMENT_MIRROR = 4  /* left and right swapped, every second time */
+};
+#define AUGMENT_KINDS 3
+extern const char *const augment_names[AUGMENT_KINDS]; /* "affine" ... */
+
+struct augment {
+    unsigned kinds; /* AUGMENT_... added up; 0: images stay as they are */
+    double strength;
+    int channels, height, width;
+    uint64_t seed;
+    float *plane; /* (workers, height + 2, width + 2) */
+};
+
+/* workers: threads of the pool that will work, at least 1. SWWAE_E_MEMORY. */
+swwae_status augment_create(struct augment *augment, int channels, int height, int width,
+                            int workers);
+/* Accepts a zeroed struct. */
+void augment_free(struct augment *augment);
+
+/* Changes images[0 .. n-1], (n, channels, height, width), by draws number first, first + 1, ... of
+ * the seed: a draw's result depends on nothing else. Values between pixels are interpolated
+ * bilinearly, outside the image is 0. pool may be NULL. */
+void augment_images(const struct augment *augment, float *images, size_t n, uint64_t first,
+                    struct pool *pool);
+
+#endif
