@@ -29,9 +29,9 @@ static const char examples[] =
 /* Which heading of the help an option of the library stands under; others follow at the end. */
 static const struct group {
     const char *heading;
-    const char *names[10];
+    const char *names[12];
 } groups[] = {
-    {"Data", {"data", "pad", "labels", "validation"}},
+    {"Data", {"data", "pad", "labels", "label-seed", "validation"}},
     {"Model", {"arch", "beta", "unpool", "decoder-top", "tied", "norm", "output"}},
     {"Objective", {"lambda-nll", "lambda-rec", "lambda-m", "rec-layers", "lambda-l1", "reduction"}},
     {"Regularisation",
@@ -40,7 +40,8 @@ static const struct group {
     {"Agreement of unlabelled images",
      {"pseudo-labels", "pseudo-weight", "balance", "consistency", "agreement-ramp"}},
     {"Training",
-     {"epochs", "steps", "batch", "labelled-share", "optimizer", "lr", "momentum", "weight-decay"}},
+     {"recipe", "init-from", "freeze", "epochs", "steps", "batch", "labelled-share", "optimizer",
+      "lr", "momentum", "weight-decay"}},
     {"Learning rate schedule", {"schedule", "lr-step-every", "lr-step-factor"}},
     {"Run", {"out", "seed", "threads", "precision"}},
 };

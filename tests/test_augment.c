@@ -135,13 +135,52 @@ static void test_affine(void **state) {
     free(image);
 }
 
+/* The displacement of a pixel, from what elastic does to ramps: linear in x and in y inside a cell
+ * of the grid, within 1/16 of the sides, and another one in the next cell. */
+static void test_elastic(void **state) {
+    (void)state;
+    struct augment a;
+    const int side = 41, pixels = side * side, cell = (side - 1) / (AUGMENT_KNOTS - 1);
+    assert_int_equal(augment_create(&a, 2, side, side, 1), SWWAE_OK);
+    a.kinds = AUGMENT_ELASTIC;
+    a.seed = 5;
+    float *image = malloc(2 * (size_t)pixels * sizeof *image);
+    double most = 0, bend = 0;
+    for (uint64_t draw = 0; draw < 50; draw++) {
+        for (int p = 0; p < pixels; p++) {
+            image[p] = (float)(p % side);
+            image[pixels + p] = (float)(p / side);
+        }
+        augment_images(&a, image, 1, draw, NULL);
+        for (int c = 0; c < 2; c++) {
+            const float *plane = image + c * pixels;
+            for (int y = 5; y < side - 5; y++) /* what is read there is inside */
+                for (int x = 5; x < side - 5; x++) {
+                    const int p = y * side + x, ramp = c ? y : x;
+                    most = fmax(most, fabs((double)plane[p] - ramp));
+                    assert_true(fabs((double)plane[p] - ramp) < side / 16.0 + 1e-4);
+                    const double second =
+                        (double)plane[p - 1] + (double)plane[p + 1] - 2 * (double)plane[p];
+                    if (x % cell)
+                        assert_true(fabs(second) < 1e-4);
+                    else
+                        bend = fmax(bend, fabs(second));
+                }
+        }
+    }
+    assert_true(most > 0.9 * side / 16 && bend > 0.1);
+    augment_free(&a);
+    free(image);
+}
+
 /* What a draw does to an image depends on its number and the seed, not on its neighbours, on the
  * order or on the threads; strength and kinds change it; nothing leaves 0..1. */
 static void test_draws(void **state) {
     (void)state;
     const size_t size = CHANNELS * PIXELS;
     float *before = images_of(), *all = copy_of(before), *parts = copy_of(before);
-    struct augment a = augment_of(AUGMENT_AFFINE, 4, 3), b = augment_of(AUGMENT_AFFINE, 4, 4);
+    struct augment a = augment_of(AUGMENT_AFFINE | AUGMENT_ELASTIC, 4, 3);
+    struct augment b = augment_of(AUGMENT_AFFINE | AUGMENT_ELASTIC, 4, 4);
     struct pool *pool = pool_create(4);
     augment_images(&a, all, IMAGES, 100, pool);
     for (int i = IMAGES - 1; i >= 0; i--)
@@ -171,7 +210,7 @@ static void test_small(void **state) {
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         struct augment a;
         assert_int_equal(augment_create(&a, 1, sizes[k][0], sizes[k][1], 1), SWWAE_OK);
-        a.kinds = AUGMENT_AFFINE | AUGMENT_SHIFT | AUGMENT_MIRROR;
+        a.kinds = AUGMENT_AFFINE | AUGMENT_SHIFT | AUGMENT_MIRROR | AUGMENT_ELASTIC;
         a.strength = 4;
         for (uint64_t draw = 0; draw < 50; draw++) {
             float image[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -187,6 +226,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shift_and_mirror),
         cmocka_unit_test(test_affine),
+        cmocka_unit_test(test_elastic),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_small),
     };

@@ -273,6 +273,29 @@ static void test_average(void **state) {
     network_clear(&network);
 }
 
+/* A frozen encoder keeps its values, running statistics included; the others move as they did. */
+static void test_freeze(void **state) {
+    (void)state;
+    struct network network;
+    const struct variant variant = {.norm = true};
+    assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
+    struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0.1);
+    float *moved = train(&network, &s, 1, STEPS);
+    s.freeze = FROZEN_ENCODER;
+    float *frozen = train(&network, &s, 1, STEPS);
+    for (size_t v = 0; v < network.view_count; v++) {
+        const struct view *view = &network.view[v];
+        const bool encoder = !strncmp(view->name, "encoder.", 8);
+        for (size_t i = view->offset; i < view->offset + view->size; i++) {
+            assert_true(frozen[i] == (encoder ? parameter(i) : moved[i]));
+            assert_true(moved[i] != parameter(i));
+        }
+    }
+    free(moved);
+    free(frozen);
+    network_clear(&network);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_torch),
@@ -281,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_running),
         cmocka_unit_test(test_decay_spares_scales),
         cmocka_unit_test(test_average),
+        cmocka_unit_test(test_freeze),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

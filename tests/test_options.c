@@ -58,7 +58,7 @@ static void test_defaults(void **state) {
     assert_true(s->precision == PRECISION_FP32);
     assert_true(s->augment == 0 && s->average == 0 && s->pseudo_labels == 0 && !s->balance);
     assert_true(s->consistency == 0 && s->augmented == AUGMENTED_ALL && s->augment_strength == 1);
-    assert_int_equal(count, 45);
+    assert_int_equal(count, 49);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);
@@ -208,6 +208,32 @@ static void test_refusals(void **state) {
     swwae_options_free(options);
 }
 
+/* A recipe fills what was not given, whether that comes before or after it, and takes it back. */
+static void test_recipe(void **state) {
+    (void)state;
+    swwae_options *options = fresh();
+    const struct settings *s = &options->settings;
+    assert_int_equal(swwae_options_set(options, "dropout", "0.1"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "recipe", "plus"), SWWAE_OK);
+    assert_true(s->dropout == 0.1 && s->augment != 0 && s->average > 0 && s->pseudo_labels > 0);
+    assert_false(options_given(options, "augment"));
+    assert_string_not_equal(swwae_options_get(options, "augment"), "none");
+    assert_int_equal(swwae_options_set(options, "average", "0"), SWWAE_OK);
+    assert_true(s->average == 0 && s->pseudo_labels > 0);
+    assert_int_equal(swwae_options_set(options, "recipe", "plain"), SWWAE_OK);
+    assert_true(s->dropout == 0.1 && s->augment == 0 && s->average == 0 && s->pseudo_labels == 0);
+    assert_string_equal(swwae_options_get(options, "augment"), "none");
+    assert_int_equal(swwae_options_set(options, "recipe", "none"), SWWAE_OK);
+    for (size_t i = 0; swwae_option_info_at(i); i++) {
+        const swwae_option_info *info = swwae_option_info_at(i);
+        if (!options_given(options, info->name))
+            assert_string_equal(swwae_options_get(options, info->name), info->fallback);
+    }
+    refuses(options, "recipe", "minus",
+            "option --recipe: \"minus\" found, expected none|plain|plus");
+    swwae_options_free(options);
+}
+
 static void test_unknown(void **state) {
     (void)state;
     swwae_options *options = fresh();
@@ -330,9 +356,9 @@ static void test_numbers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_set),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_load),     cmocka_unit_test(test_json),
-        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_recipe),
+        cmocka_unit_test(test_unknown),  cmocka_unit_test(test_load),
+        cmocka_unit_test(test_json),     cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

@@ -1,6 +1,8 @@
 /* test_resume.c - the same bits after interruptions, with any number of threads. */
 #include "runs.h"
 
+#include <unistd.h>
+
 /* Goes on with a run that stops at its very first report, again and again, then goes through. */
 static void go_through(const char *parts) {
     struct seen seen;
@@ -76,10 +78,10 @@ static void test_resume_agreement(void **state) {
         char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole-p%zu", i);
         snprintf(parts, sizeof parts, "parts-p%zu", i);
-#define AGREEMENT(threads)                                                                      \
-    "labels", "50", "lambda-rec", i ? "0" : "1", "lambda-m", i ? "0" : "1", "norm", norms[i],   \
-        "augment", "affine,shift,mirror", "average", "0.9", "pseudo-labels", "0.16", "balance", \
-        "yes", "consistency", "3", "epochs", "2.5", "threads", threads, NULL
+#define AGREEMENT(threads)                                                                    \
+    "labels", "50", "lambda-rec", i ? "0" : "1", "lambda-m", i ? "0" : "1", "norm", norms[i], \
+        "augment", "affine,shift,mirror,elastic", "average", "0.9", "pseudo-labels", "0.16",  \
+        "balance", "yes", "consistency", "3", "epochs", "2.5", "threads", threads, NULL
         struct seen seen = unseen(NULL);
         well(train(&seen, whole, AGREEMENT("1")));
         assert_true(strtod(last_cell(whole, "confident,"), NULL) > 0);
@@ -90,6 +92,24 @@ static void test_resume_agreement(void **state) {
         go_through(parts);
         same_run(whole, parts);
     }
+}
+
+/* A run that began with another's weights needs it no more, and a frozen encoder stays frozen. */
+static void test_resume_begun(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "begin", "labels", "none", NULL));
+    const char *begin = temporary_path("begin/model.safetensors");
+    static const char *const runs[] = {"whole-f", "parts-f"};
+    for (int i = 0; i < 2; i++) {
+        seen = unseen(i ? "train" : NULL);
+        assert_int_equal(train(&seen, runs[i], "labels", "50", "lambda-rec", "0", "lambda-m", "0",
+                               "average", "0.9", "freeze", "encoder", "init-from", begin, NULL),
+                         i ? SWWAE_E_INTERRUPTED : SWWAE_OK);
+    }
+    assert_int_equal(unlink(begin), 0);
+    go_through("parts-f");
+    same_run("whole-f", "parts-f");
 }
 
 /* Stopped during a validation: it is made up for. */
@@ -186,10 +206,15 @@ static void test_short_epochs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),           cmocka_unit_test(test_resume_variants),
-        cmocka_unit_test(test_resume_agreement), cmocka_unit_test(test_resume_validation),
-        cmocka_unit_test(test_resume_killed),    cmocka_unit_test(test_resume_further),
-        cmocka_unit_test(test_threads),          cmocka_unit_test(test_short_epochs),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_resume_variants),
+        cmocka_unit_test(test_resume_agreement),
+        cmocka_unit_test(test_resume_begun),
+        cmocka_unit_test(test_resume_validation),
+        cmocka_unit_test(test_resume_killed),
+        cmocka_unit_test(test_resume_further),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_short_epochs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

@@ -1,6 +1,10 @@
 /* test_trainer.c - whole runs of tiny nets: the modes, defaults, refusals, divergence. */
 #include "runs.h"
 
+#include <unistd.h>
+
+#include "train/model.h"
+
 /* ---- Modes ------------------------------------------------------------------------------ */
 
 static void test_modes(void **state) {
@@ -178,6 +182,61 @@ static void test_variants(void **state) {
     assert_true(fabs(strtod(last_cell("sparse", "loss,"), NULL) - sum) < 4e-7 * (1 + sum));
 }
 
+/* ---- Where a training begins ------------------------------------------------------------ */
+
+/* The encoder is the other run's, to the bit when it is frozen; what does not fit begins anew. */
+static void test_init_from(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "first", "labels", "none", "steps", "5", NULL));
+    const char *first = temporary_path("first");
+    well(train(&seen, "second", "init-from", first, "freeze", "encoder", "steps", "5", "seed", "9",
+               "lambda-rec", "0", "lambda-m", "0", NULL));
+    assert_non_null(strstr(seen.message, "10 of 10 tensors come from "));
+    struct swwae_model *a, *b;
+    well(swwae_model_load(&a, first));
+    well(swwae_model_load(&b, temporary_path("second")));
+    for (size_t v = 0; v < a->network.view_count; v++) {
+        const struct view *view = &a->network.view[v];
+        const bool same = !memcmp(a->parameters + view->offset, b->parameters + view->offset,
+                                  view->size * sizeof *a->parameters);
+        assert_int_equal(same, strncmp(view->name, "classifier.", 11) != 0);
+    }
+    swwae_model_free(a);
+    swwae_model_free(b);
+    well(train(&seen, "third", "init-from", temporary_path("first/checkpoint.safetensors"), "arch",
+               "(4)3c-4p-(6)3c-4p-5fc-10fc", "steps", "1", NULL));
+    assert_non_null(strstr(seen.message, "8 of 12 tensors come from "));
+    says(train(&seen, "none", "init-from", first, "arch", "(4)3c-4p-(7)3c-4p-10fc", NULL),
+         SWWAE_E_ARGUMENT, "has another shape of encoder.1.0.weight, expected the encoder of this");
+    says(train(&seen, "none", "init-from", first, "norm", "batch", NULL), SWWAE_E_ARGUMENT,
+         "has no tensor encoder.0.0.");
+    says(train(&seen, "none", "init-from", "nowhere", NULL), SWWAE_E_IO, "option --init-from: ");
+    assert_int_equal(access(temporary_path("none"), F_OK), -1);
+}
+
+/* --label-seed draws the labels, --seed everything else. */
+static void test_label_seed(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "s3", "labels", "50", "seed", "3", "steps", "3", NULL));
+    well(train(&seen, "s4", "labels", "50", "seed", "4", "label-seed", "3", "steps", "3", NULL));
+    well(train(&seen, "s5", "labels", "50", "seed", "3", "label-seed", "3", "steps", "3", NULL));
+    well(train(&seen, "s6", "labels", "50", "seed", "3", "label-seed", "4", "steps", "3", NULL));
+    same_file("s3", "s4", "labels.json");
+    char *one = metrics_of("s3"), *other = metrics_of("s4"), *same = metrics_of("s5");
+    assert_string_equal(one, same);
+    assert_string_not_equal(one, other);
+    size_t m, n;
+    char *three = file_of("s3", "labels.json", &m), *four = file_of("s6", "labels.json", &n);
+    assert_true(m != n || memcmp(three, four, m) != 0);
+    free(one);
+    free(other);
+    free(same);
+    free(three);
+    free(four);
+}
+
 static void test_no_validation(void **state) {
     (void)state;
     struct seen seen = unseen(NULL);
@@ -269,6 +328,7 @@ int main(void) {
         cmocka_unit_test(test_modes),     cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults_that_fit),
         cmocka_unit_test(test_variants),  cmocka_unit_test(test_no_validation),
+        cmocka_unit_test(test_init_from), cmocka_unit_test(test_label_seed),
         cmocka_unit_test(test_diverging), cmocka_unit_test(test_damaged_runs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);

@@ -1,13 +1,15 @@
-/* augment.c - random affine maps of images; see augment.h.
+/* augment.c - random maps of images; see augment.h.
  *
- * Every kind is an affine map from a pixel of the result to a place in the image, so all of them
- * together are one, and one pass over the pixels does them. */
+ * Every kind but elastic is an affine map from a pixel of the result to a place in the image, so
+ * all of them together are one, to which elastic adds a displacement; one pass over the pixels does
+ * them. */
 #include "data/augment.h"
 
 #include "base/rng.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,22 +18,30 @@
 #define SHEAR 0.2
 #define MOVE (1.0 / 16) /* of a side */
 
-const char *const augment_names[AUGMENT_KINDS] = {"affine", "shift", "mirror"};
+const char *const augment_names[AUGMENT_KINDS] = {"affine", "shift", "mirror", "elastic"};
+
+/* Values of one worker: a plane with a border, then displacements in x and in y. */
+static size_t bordered_size(const struct augment *a) {
+    return ((size_t)a->height + 2) * ((size_t)a->width + 2);
+}
+
+static size_t scratch_size(const struct augment *a) {
+    return bordered_size(a) + 2 * (size_t)a->height * (size_t)a->width;
+}
 
 swwae_status augment_create(struct augment *augment, int channels, int height, int width,
                             int workers) {
     *augment =
         (struct augment){.strength = 1, .channels = channels, .height = height, .width = width};
-    const size_t plane = ((size_t)height + 2) * ((size_t)width + 2);
-    augment->plane = calloc((size_t)workers * plane, sizeof *augment->plane);
-    if (!augment->plane)
+    augment->scratch = calloc((size_t)workers * scratch_size(augment), sizeof *augment->scratch);
+    if (!augment->scratch)
         return status_set(SWWAE_E_MEMORY, "no memory to augment images of %d x %d pixels", height,
                           width);
     return SWWAE_OK;
 }
 
 void augment_free(struct augment *augment) {
-    free(augment->plane);
+    free(augment->scratch);
     *augment = (struct augment){0};
 }
 
@@ -49,26 +59,25 @@ static double draw_pixels(struct rng *rng, double most) {
 }
 
 /* Everything is about the centre of the image. */
-static struct affine draw_map(const struct augment *a, uint64_t number) {
-    struct rng rng = rng_stream(a->seed, RNG_AUGMENT, number);
+static struct affine draw_map(const struct augment *a, struct rng *rng) {
     const double middle_x = 0.5 * (a->width - 1), middle_y = 0.5 * (a->height - 1);
     double xx = 1, xy = 0, yx = 0, yy = 1, move_x = 0, move_y = 0;
     if (a->kinds & AUGMENT_AFFINE) {
-        const double turn = draw(&rng, a->strength * TURN);
-        const double scale = 1 / (1 + draw(&rng, a->strength * SCALE));
-        const double shear = draw(&rng, a->strength * SHEAR);
+        const double turn = draw(rng, a->strength * TURN);
+        const double scale = 1 / (1 + draw(rng, a->strength * SCALE));
+        const double shear = draw(rng, a->strength * SHEAR);
         xx = scale * cos(turn);
         yx = scale * sin(turn);
         xy = shear * xx - yx;
         yy = shear * yx + scale * cos(turn);
-        move_x = draw(&rng, a->strength * MOVE * a->width);
-        move_y = draw(&rng, a->strength * MOVE * a->height);
+        move_x = draw(rng, a->strength * MOVE * a->width);
+        move_y = draw(rng, a->strength * MOVE * a->height);
     }
     if (a->kinds & AUGMENT_SHIFT) {
-        move_x += draw_pixels(&rng, a->strength * MOVE * a->width);
-        move_y += draw_pixels(&rng, a->strength * MOVE * a->height);
+        move_x += draw_pixels(rng, a->strength * MOVE * a->width);
+        move_y += draw_pixels(rng, a->strength * MOVE * a->height);
     }
-    if (a->kinds & AUGMENT_MIRROR && rng_below(&rng, 2)) {
+    if (a->kinds & AUGMENT_MIRROR && rng_below(rng, 2)) {
         xx = -xx;
         yx = -yx;
     }
@@ -80,29 +89,57 @@ static struct affine draw_map(const struct augment *a, uint64_t number) {
                            .y0 = (float)(middle_y - yx * middle_x - yy * middle_y + move_y)};
 }
 
+/* Displacements of all pixels, (height, width): linear between the knots of a grid that spans the
+ * image. */
+static void draw_field(float *field, const struct augment *a, struct rng *rng, int side) {
+    float knot[AUGMENT_KNOTS][AUGMENT_KNOTS];
+    const int last = AUGMENT_KNOTS - 1;
+    const float down = a->height > 1 ? (float)last / (float)(a->height - 1) : 0;
+    const float right = a->width > 1 ? (float)last / (float)(a->width - 1) : 0;
+    for (int k = 0; k < AUGMENT_KNOTS * AUGMENT_KNOTS; k++)
+        knot[k / AUGMENT_KNOTS][k % AUGMENT_KNOTS] = (float)draw(rng, a->strength * MOVE * side);
+    for (int y = 0; y < a->height; y++) {
+        const float v = down * (float)y;
+        const int i = (int)v < last ? (int)v : last - 1;
+        float row[AUGMENT_KNOTS];
+        for (int k = 0; k < AUGMENT_KNOTS; k++)
+            row[k] = knot[i][k] + (v - (float)i) * (knot[i + 1][k] - knot[i][k]);
+        for (int x = 0; x < a->width; x++) {
+            const float u = right * (float)x;
+            const int j = (int)u < last ? (int)u : last - 1;
+            field[y * a->width + x] = row[j] + (u - (float)j) * (row[j + 1] - row[j]);
+        }
+    }
+}
+
 /* 1 .. last, in the coordinates of a plane with a border of zeros. */
 static float clamp(float x, float last) {
     x = x > 0 ? x : 0;
     return x < last ? x : last;
 }
 
-/* One plane through the map. from has a border of one zero on every side, so that every place
- * outside the image can be moved onto it and nothing in the loop asks where it is. */
+/* One plane through the map and the displacements, which may be NULL. from has a border of one zero
+ * on every side, so that every place outside the image can be moved onto it and nothing in the loop
+ * asks where it is. */
 static void resample(float *restrict to, const float *restrict from, int height, int width,
-                     const struct affine *map) {
-    const int row = width + 2;
+                     const struct affine *map, const float *field) {
+    const int row = width + 2, pixels = height * width;
     const float last_x = (float)(width + 1), last_y = (float)(height + 1);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
-            const float sx = clamp(map->xx * (float)x + map->xy * (float)y + map->x0 + 1, last_x);
-            const float sy = clamp(map->yx * (float)x + map->yy * (float)y + map->y0 + 1, last_y);
+            const int p = y * width + x;
+            const float dx = field ? field[p] : 0, dy = field ? field[pixels + p] : 0;
+            const float sx =
+                clamp(map->xx * (float)x + map->xy * (float)y + map->x0 + dx + 1, last_x);
+            const float sy =
+                clamp(map->yx * (float)x + map->yy * (float)y + map->y0 + dy + 1, last_y);
             const int ix = (int)sx < width ? (int)sx : width;
             const int iy = (int)sy < height ? (int)sy : height;
             const float fx = sx - (float)ix, fy = sy - (float)iy;
             const float *at = from + iy * row + ix;
             const float above = at[0] + fx * (at[1] - at[0]);
             const float below = at[row] + fx * (at[row + 1] - at[row]);
-            to[y * width + x] = above + fy * (below - above);
+            to[p] = above + fy * (below - above);
         }
 }
 
@@ -116,13 +153,20 @@ static void augment_job(void *context, int j, int worker) {
     const struct job *job = context;
     const struct augment *a = job->augment;
     const size_t height = (size_t)a->height, width = (size_t)a->width, row = width + 2;
-    const struct affine map = draw_map(a, job->first + (uint64_t)j);
-    float *bordered = a->plane + (size_t)worker * (height + 2) * row;
+    struct rng rng = rng_stream(a->seed, RNG_AUGMENT, job->first + (uint64_t)j);
+    const struct affine map = draw_map(a, &rng);
+    float *bordered = a->scratch + (size_t)worker * scratch_size(a);
+    float *field = bordered + bordered_size(a);
+    const bool elastic = a->kinds & AUGMENT_ELASTIC;
+    if (elastic) {
+        draw_field(field, a, &rng, a->width);
+        draw_field(field + height * width, a, &rng, a->height);
+    }
     for (int c = 0; c < a->channels; c++) {
         float *plane = job->images + ((size_t)j * (size_t)a->channels + (size_t)c) * height * width;
         for (size_t y = 0; y < height; y++)
             memcpy(bordered + (y + 1) * row + 1, plane + y * width, width * sizeof *plane);
-        resample(plane, bordered, a->height, a->width, &map);
+        resample(plane, bordered, a->height, a->width, &map, elastic ? field : NULL);
     }
 }
 

@@ -1,4 +1,4 @@
-/* augment.h - images turned, scaled, sheared, shifted and mirrored at random. */
+/* augment.h - images turned, scaled, sheared, shifted, mirrored and bent at random. */
 #ifndef SWWAE_DATA_AUGMENT_H
 #define SWWAE_DATA_AUGMENT_H
 
@@ -11,9 +11,13 @@ enum augment_kind {
     AUGMENT_AFFINE = 1, /* turned by +-15 degrees, scaled by +-15 %, sheared by +-0.2, moved by
                            +-1/16 of the sides */
     AUGMENT_SHIFT = 2,  /* moved by whole pixels, at most 1/16 of the sides (2 of 32) */
-    AUGMENT_MIRROR = 4  /* left and right swapped, every second time */
+    AUGMENT_MIRROR = 4, /* left and right swapped, every second time */
+    AUGMENT_ELASTIC = 8 /* each knot of a grid of AUGMENT_KNOTS x AUGMENT_KNOTS moved by +-1/16 of
+                           the sides, what is between with them (after Simard, Steinkraus and Platt
+                           2003, whose fields are smoothed noise) */
 };
-#define AUGMENT_KINDS 3
+#define AUGMENT_KINDS 4
+#define AUGMENT_KNOTS 5
 extern const char *const augment_names[AUGMENT_KINDS]; /* "affine" ... */
 
 struct augment {
@@ -21,7 +25,8 @@ struct augment {
     double strength;
     int channels, height, width;
     uint64_t seed;
-    float *plane; /* (workers, height + 2, width + 2) */
+    float
+        *scratch; /* (workers, augment_scratch): a plane with a border, and two of displacements */
 };
 
 /* workers: threads of the pool that will work, at least 1. SWWAE_E_MEMORY. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHUNK 16384 /* values: 64 KiB of each of four arrays, about a core's second-level cache */
 
@@ -17,6 +18,7 @@
 struct optimizer_chunk {
     size_t begin, count;
     enum role role;
+    bool frozen;
 };
 
 /* What one step is made of, for the jobs. */
@@ -27,6 +29,10 @@ struct step {
     double lr, correction1, correction2; /* 1 - beta^step */
     float approach;                      /* of the average: 1 - d */
 };
+
+static bool frozen(const struct view *view, enum frozen which) {
+    return which == FROZEN_ENCODER && strncmp(view->name, "encoder.", 8) == 0;
+}
 
 swwae_status optimizer_create(struct optimizer *optimizer, const struct network *network,
                               const struct settings *settings) {
@@ -54,7 +60,8 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
             made.chunk[made.chunks++] =
                 (struct optimizer_chunk){.begin = view->offset + at,
                                          .count = left < CHUNK ? left : CHUNK,
-                                         .role = view->role};
+                                         .role = view->role,
+                                         .frozen = frozen(view, settings->freeze)};
         }
     }
     *optimizer = made;
@@ -113,6 +120,7 @@ static void job(void *context, int j, int worker) {
     const struct optimizer *o = step->optimizer;
     const struct optimizer_chunk *chunk = &o->chunk[j];
     size_t at = chunk->begin;
+    if (chunk->frozen) return; /* the average began with the same values */
     double decay = chunk->role == ROLE_WEIGHT ? o->weight_decay : 0;
     if (chunk->role == ROLE_RUNNING) /* g holds the statistics of the batch */
         follow(step->parameters + at, step->gradient + at, chunk->count, (float)NORM_MOMENTUM);

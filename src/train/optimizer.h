@@ -9,6 +9,7 @@
 /* Adam (Kingma and Ba 2015): beta1 0.9, beta2 0.999, eps 1e-8, bias-corrected, weight decay
  * decoupled (Loshchilov and Hutter 2019), as torch.optim.AdamW; without decay torch.optim.Adam.
  * SGD: v = momentum v + g + decay p, p -= lr v, as torch.optim.SGD. Decay acts on weights only.
+ * Tensors that --freeze names stay as they are, running statistics included.
  * Running statistics take no part in either: p += NORM_MOMENTUM (g - p), g being the batch's own,
  * and their m and v stay 0.
  *

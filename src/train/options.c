@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "train/number.h"
+#include "train/recipes.h"
 
 enum kind {
     TEXT,   /* char[512] */
@@ -40,6 +41,11 @@ struct option {
 #define AT(member) offsetof(struct settings, member)
 
 static const struct option table[] = {
+    {{"recipe", "none|plain|plus", "none",
+      "settings found best for few labels, for all options that are not given: plain, one net and "
+      "one loss; plus, with changed images, pseudo-labels and consistency"},
+     .kind = CHOICE,
+     .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",
       "data set: shapes, mnist, fashion-mnist, cifar10, cifar100, or a folder: of class folders of "
       "pictures, of IDX files or of CIFAR's"},
@@ -54,6 +60,11 @@ static const struct option table[] = {
      .offset = AT(labels),
      .low = 1,
      .words = "all|none"},
+    {{"label-seed", "N|auto", "auto",
+      "start of the draw of labelled and validation images; auto: the same as --seed"},
+     .kind = COUNT,
+     .offset = AT(label_seed),
+     .words = "auto"},
     {{"pad", "SIDE", "0", "zero-pad images to SIDE x SIDE; 0: as they are"},
      .kind = WHOLE,
      .offset = AT(pad),
@@ -133,15 +144,15 @@ static const struct option table[] = {
      .high = 1},
     {{"augment", "none|LIST", "none",
       "random changes of training images: affine (turned by 15 degrees, scaled by 15 %, sheared by "
-      "0.2, moved by 2 pixels of 32, at most), shift (by whole pixels, 2 of 32), mirror; several "
-      "with commas between them"},
+      "0.2, moved by 2 pixels of 32, at most), shift (by whole pixels, 2 of 32), mirror, elastic "
+      "(bent, by 2 pixels of 32 at most); several with commas between them"},
      .kind = FLAGS,
      .offset = AT(augment),
-     .words = "affine|shift|mirror"},
+     .words = "affine|shift|mirror|elastic"},
     {{"augment-images", "all|labelled|unlabelled", "all", "which images are changed"},
      .kind = CHOICE,
      .offset = AT(augmented)},
-    {{"augment-strength", "X", "1", "what multiplies the sizes of affine and shift"},
+    {{"augment-strength", "X", "1", "what multiplies the sizes of affine, shift and elastic"},
      .kind = REAL,
      .offset = AT(augment_strength),
      .high = 4,
@@ -178,6 +189,14 @@ static const struct option table[] = {
       "among the unlabelled images)"},
      .kind = CHOICE,
      .offset = AT(balance)},
+    {{"init-from", "none|MODEL", INIT_RANDOM,
+      "start from the weights of a model file or run that fit by name and shape; the convolutions "
+      "of the encoder have to; none: random weights"},
+     .kind = TEXT,
+     .offset = AT(init_from)},
+    {{"freeze", "none|encoder", "none", "weights that stay as they begin"},
+     .kind = CHOICE,
+     .offset = AT(freeze)},
     {{"epochs", "X", "10",
       "passes over the unlabelled images; over the labelled ones where only they are used"},
      .kind = REAL,
@@ -494,6 +513,30 @@ void swwae_options_free(swwae_options *options) {
     free(options);
 }
 
+/* A value without `given`: a default, or a recipe's. text NULL: the default. */
+static swwae_status fill(swwae_options *options, size_t i, const char *text) {
+    swwae_status status = SWWAE_OK;
+    char *copy = text ? strdup(text) : NULL;
+    CHECK(copy || !text, SWWAE_E_MEMORY, "no memory for option --%s", table[i].info.name);
+    TRY(assign(&options->settings, &table[i], text ? text : table[i].info.fallback));
+    free(options->text[i]);
+    options->text[i] = copy;
+    return SWWAE_OK;
+fail:
+    free(copy);
+    return status;
+}
+
+/* Everything that was not given becomes what the recipe says, or its default. */
+static swwae_status follow_recipe(swwae_options *options) {
+    swwae_status status = SWWAE_OK;
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (!(options->given >> i & 1))
+            TRY(fill(options, i, recipes_value(options->settings.recipe, table[i].info.name)));
+fail:
+    return status;
+}
+
 swwae_status swwae_options_set(swwae_options *options, const char *name, const char *value) {
     swwae_status status = SWWAE_OK;
     char *text = NULL;
@@ -509,6 +552,7 @@ swwae_status swwae_options_set(swwae_options *options, const char *name, const c
     free(options->text[i]);
     options->text[i] = text;
     options->given |= UINT64_C(1) << i;
+    if (table[i].offset == AT(recipe)) return follow_recipe(options);
     return SWWAE_OK;
 fail:
     free(text);

@@ -10,6 +10,12 @@ enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
 /* Which images are augmented. */
 enum augmented { AUGMENTED_ALL = 0, AUGMENTED_LABELLED, AUGMENTED_UNLABELLED };
 
+/* Which weights training leaves as they are. */
+enum frozen { FROZEN_NONE = 0, FROZEN_ENCODER };
+
+#define INIT_RANDOM "none" /* --init-from */
+#define LABEL_SEED_AUTO (-1L)
+
 #define LABELS_ALL (-1L)
 #define LABELS_NONE 0L
 #define VALIDATION_AUTO (-1L)
@@ -26,9 +32,11 @@ struct reals {
 
 /* The typed values behind the public, opaque swwae_options. */
 struct settings {
+    int recipe;               /* --recipe none|plain|plus  none; recipes.h */
     char data[512];           /* --data NAME|DIR        fashion-mnist */
     char arch[NOTATION_TEXT]; /* --arch NOTATION        (64)5c-2p-(64)3c-2p-(64)3c-2p-10fc */
     long labels;              /* --labels N|all|none    all */
+    long label_seed;          /* --label-seed N|auto    auto: seed */
     int pad;                  /* --pad SIDE             0: as they are */
     long validation;          /* --validation N|auto    auto: 1/12 of the training set, <= 5000 */
     double lambda_nll;        /* --lambda-nll X         1 (0 without labels or fc layers) */
@@ -47,19 +55,21 @@ struct settings {
     double dropout_conv;      /* --dropout-conv X       0; below 1 */
     double noise;             /* --noise X              0 */
     double where_noise;       /* --where-noise X        0..1, 0 */
-    unsigned augment;         /* --augment none|affine,shift,mirror  none, as 0; AUGMENT_... */
-    enum augmented augmented; /* --augment-images all|labelled|unlabelled  all */
-    double augment_strength;  /* --augment-strength X   1; above 0, at most 4 */
-    double average;           /* --average X            0..1 exclusive of 1; 0: none */
-    double pseudo_labels;     /* --pseudo-labels X      0..1; 0: none */
-    double pseudo_weight;     /* --pseudo-weight X      1 */
-    double consistency;       /* --consistency X        0 */
-    double ramp;              /* --agreement-ramp X     0..1, 0.25 of the training */
-    int balance;              /* --balance no|yes       no */
-    double epochs;            /* --epochs X             10 */
-    long steps;               /* --steps N              0: as epochs say; else instead */
-    int batch;                /* --batch N              64, 1..65536 */
-    double labelled_share;    /* --labelled-share X     0.25, 0..1 exclusive */
+    unsigned augment; /* --augment none|affine,shift,mirror,elastic  none, as 0; AUGMENT_... */
+    enum augmented augmented;      /* --augment-images all|labelled|unlabelled  all */
+    double augment_strength;       /* --augment-strength X   1; above 0, at most 4 */
+    double average;                /* --average X            0..1 exclusive of 1; 0: none */
+    double pseudo_labels;          /* --pseudo-labels X      0..1; 0: none */
+    double pseudo_weight;          /* --pseudo-weight X      1 */
+    double consistency;            /* --consistency X        0 */
+    double ramp;                   /* --agreement-ramp X     0..1, 0.25 of the training */
+    int balance;                   /* --balance no|yes       no */
+    char init_from[512];           /* --init-from none|MODEL none: random weights */
+    enum frozen freeze;            /* --freeze none|encoder  none */
+    double epochs;                 /* --epochs X             10 */
+    long steps;                    /* --steps N              0: as epochs say; else instead */
+    int batch;                     /* --batch N              64, 1..65536 */
+    double labelled_share;         /* --labelled-share X     0.25, 0..1 exclusive */
     enum optimizer_kind optimizer; /* --optimizer adam|sgd   adam */
     double lr;                     /* --lr X                 0.001 */
     double momentum;               /* --momentum X           0.9 (sgd) */

@@ -2,6 +2,9 @@
 #include "train/recipe.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "train/model_file.h"
 
 #define VALIDATION_PART 12 /* auto: MNIST's usual 5000 of 60000 */
 #define VALIDATION_MOST 5000
@@ -132,6 +135,50 @@ fail:
     return status;
 }
 
+static const struct view *view_named(const struct network *network, const char *name) {
+    for (size_t i = 0; i < network->view_count; i++)
+        if (!strcmp(network->view[i].name, name)) return &network->view[i];
+    return NULL;
+}
+
+static bool same_shape(const struct view *a, const struct view *b) {
+    return a->rank == b->rank && !memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape);
+}
+
+swwae_status recipe_init(struct swwae_model *model, const swwae_options *options,
+                         struct reporter *reporter) {
+    swwae_status status = SWWAE_OK;
+    const char *path = options->settings.init_from;
+    const struct network *network = &model->network;
+    struct swwae_model *source = NULL;
+    size_t taken = 0;
+    if (!strcmp(path, INIT_RANDOM)) return SWWAE_OK;
+    status = model_read(&source, path);
+    if (status != SWWAE_OK) return status_prefix(status, "option --init-from");
+    for (size_t i = 0; i < network->view_count; i++) {
+        const struct view *to = &network->view[i], *from = view_named(&source->network, to->name);
+        const bool fits = from && same_shape(from, to);
+        CHECK(fits || strncmp(to->name, "encoder.", 8) != 0, SWWAE_E_ARGUMENT,
+              "option --init-from: %.300s has %s %s, expected the encoder of this --arch, --norm "
+              "and number of channels",
+              path, from ? "another shape of" : "no tensor", to->name);
+        if (!fits) continue;
+        memcpy(model->parameters + to->offset, source->parameters + from->offset,
+               to->size * sizeof *model->parameters);
+        taken++;
+    }
+    report_message(reporter, "%zu of %zu tensors come from %.300s", taken, network->view_count,
+                   path);
+fail:
+    model_free(source);
+    return status;
+}
+
+uint64_t recipe_label_seed(const struct settings *settings) {
+    return settings->label_seed == LABEL_SEED_AUTO ? settings->seed
+                                                   : (uint64_t)settings->label_seed;
+}
+
 swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
                          const struct swwae_dataset *dataset) {
     const struct settings *s = &options->settings;
@@ -140,5 +187,5 @@ swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
         validation = most < VALIDATION_MOST ? most : VALIDATION_MOST;
     else
         validation = (size_t)s->validation;
-    return labels_draw(draw, dataset, s->labels, validation, s->seed);
+    return labels_draw(draw, dataset, s->labels, validation, recipe_label_seed(s));
 }

@@ -30,6 +30,15 @@ swwae_status recipe_objective(struct objective *objective, swwae_options *option
 swwae_status recipe_check_classes(const struct objective *objective, const struct network *network,
                                   const struct swwae_dataset *dataset);
 
+/* Takes the weights that --init-from names. A tensor of the encoder must be there with the same
+ * shape (SWWAE_E_ARGUMENT); one of the decoder or classifier is taken if it is. Tells the reporter
+ * what was taken. SWWAE_E_IO, SWWAE_E_FORMAT. */
+swwae_status recipe_init(struct swwae_model *model, const swwae_options *options,
+                         struct reporter *reporter);
+
+/* The seed of that draw: --label-seed, or --seed. */
+uint64_t recipe_label_seed(const struct settings *settings);
+
 /* Draws the roles of the images, by settled options. */
 swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
                          const struct swwae_dataset *dataset);

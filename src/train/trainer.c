@@ -164,9 +164,6 @@ static swwae_status prepare(struct run *run) {
                                       .seed = s->seed};
     TRY(batches_create(&run->batches, &run->draw, run->dataset->labels, &options));
     TRY(optimizer_create(&run->optimizer, &run->model->network, s));
-    if (run->optimizer.average)
-        memcpy(run->optimizer.average, run->model->parameters,
-               run->optimizer.size * sizeof *run->optimizer.average);
     TRY(teacher_create(&run->teacher, s, run->model->network.classes));
     TRY(book(run));
     run->threads = model_threads(run->model);
@@ -468,6 +465,16 @@ static void tell_about_validation(struct run *run) {
                        "the best one");
 }
 
+/* The weights of step 0. A run that goes on has them from its checkpoint, so that it needs the
+ * model that it began with no more. */
+static swwae_status first_weights(struct run *run) {
+    swwae_status status = recipe_init(run->model, run->options, &run->reporter);
+    if (status == SWWAE_OK && run->optimizer.average)
+        memcpy(run->optimizer.average, run->model->parameters,
+               run->optimizer.size * sizeof *run->optimizer.average);
+    return status;
+}
+
 swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
@@ -475,10 +482,11 @@ swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progr
     TRY(options_copy(&run.options, options));
     TRY(folder_check(run.options)); /* before the work of reading data */
     TRY(prepare(&run));
+    TRY(first_weights(&run));
     TRY(folder_claim(&run.folder, run.options, run.dataset));
     report_message(&run.reporter, "run folder: %s", run.folder.path);
     TRY(folder_write_config(&run.folder, run.options));
-    TRY(folder_write_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
+    TRY(folder_write_labels(&run.folder, &run.draw, run.dataset, recipe_label_seed(run.settings)));
     TRY(metrics_create(&run.metrics, run.folder.metrics));
     TRY(save_checkpoint(&run)); /* so that a run can be resumed from its first moment */
     started = true;
@@ -537,7 +545,7 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     TRY(swwae_options_load(run.options, run.folder.config));
     if (more) TRY(override(run.options, more, &changed));
     TRY(prepare(&run));
-    TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, run.settings->seed));
+    TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, recipe_label_seed(run.settings)));
     TRY(checkpoint_read(run.model, &run.optimizer, &run.teacher, &run.state,
                         run.folder.checkpoint));
     if (run.state.step >= run.steps && run.state.row_step == run.state.step) {

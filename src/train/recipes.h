@@ -1,0 +1,11 @@
+/* recipes.h - settings that go together, for --recipe. */
+#ifndef SWWAE_TRAIN_RECIPES_H
+#define SWWAE_TRAIN_RECIPES_H
+
+/* In the order of --recipe's words. */
+enum { RECIPE_NONE = 0, RECIPE_PLAIN, RECIPE_PLUS };
+
+/* What the recipe sets the option `name` to; NULL: the option's own default. */
+const char *recipes_value(int recipe, const char *name);
+
+#endif
