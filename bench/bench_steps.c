@@ -125,7 +125,8 @@ static void ours_create(struct ours *o, const struct bench *bench, int threads, 
                                      .batch = bench->batch,
                                      .threads = threads,
                                      .isa = (int)isa,
-                                     .dense = !cpu_sparse()};
+                                     .dense = !cpu_sparse(),
+                                     .direct = !cpu_winograd()};
     if (engine_create(&o->training, &o->network, &options)) die(swwae_last_error());
     options.objective = NULL;
     if (engine_create(&o->inference, &o->network, &options)) die(swwae_last_error());

@@ -83,12 +83,12 @@ static void tensor_free(struct tensor *t, int images) {
     buffer_free(t->memory, t->size);
 }
 
-static void absolute(float *v, size_t n) {
+static inline void absolute(float *v, size_t n) {
     for (size_t i = 0; i < n; i++) v[i] = fabsf(v[i]);
 }
 
 /* |a - b| <= terms 2^-24 bound (+ one rounding), value by value. */
-static void compare(const char *what, const float *a, const float *b, const float *bound,
+static inline void compare(const char *what, const float *a, const float *b, const float *bound,
                     double terms, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const double allowed = (terms + 2) * 0x1p-24 * (double)bound[i] + 1e-30;

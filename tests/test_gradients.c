@@ -35,6 +35,8 @@ struct example {
 #define CLASSES "(3)3c-2p-(4)3c-2p-5fc-3fc", 1, 7, 6, 3, 2
 #define TIED(channels) "(3)3c-2p-(5)3c-(4)3c-2p-(3)3c-2p-3fc", channels, 8, 8, 3, 2
 
+#define WINOGRAD "(16)3c-(17)3c-3p-(18)3c-(16)3c-2p-3fc", 1, 7, 9, 2, 1
+
 /* With a term where the decoder starts from the classes. */
 #define TOP                                       \
     {                                             \
@@ -187,6 +189,9 @@ static const struct example examples[] = {
      .variant = {.classes_top = true, .norm = true}, .pseudo = 0.6, .consistency = 1.7},
     {"agreement, all labelled", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 3, 3, .objective = {.nll = 0.7},
      .pseudo = 0.6, .consistency = 1.7},
+    {"winograd", WINOGRAD, .objective = ALL(REDUCTION_SUM)},
+    {"winograd, tied, norm", WINOGRAD, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = true, .tied = true}},
     {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
      .objective = ALL(REDUCTION_MEAN)},
 };
@@ -297,17 +302,65 @@ static void check(const struct example *x, bool dense) {
     free(labels);
 }
 
+/* The cases that Winograd's filtering is for do use it: without, the bits differ, and little else.
+ */
+static void check_winograd(void **state) {
+    const struct example *x = *state;
+    struct network network;
+    assert_int_equal(
+        network_build(&network, x->arch, x->channels, x->height, x->width, &x->variant), SWWAE_OK);
+    double *parameters = calloc(network.parameters, sizeof *parameters), *gradient[2];
+    float *initial = calloc(network.parameters, sizeof *initial);
+    double images[2 * 7 * 9];
+    const int32_t labels[2] = {1, -1};
+    struct rng rng = rng_stream(7, RNG_WEIGHTS, 1000);
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) images[i] = uniform(&rng, 0, 1);
+    network_initialise(initial, &network, 3);
+    for (size_t i = 0; i < network.parameters; i++) parameters[i] = initial[i];
+    struct losses losses[2];
+    for (int direct = 0; direct < 2; direct++) {
+        struct engine *engine = NULL;
+        const struct engine_options options = {.objective = &x->objective,
+                                               .batch = x->batch,
+                                               .threads = 1,
+                                               .isa = CPU_REFERENCE,
+                                               .direct = direct};
+        gradient[direct] = calloc(network.parameters, sizeof **gradient);
+        assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
+        const struct batch batch = {.images = images, .labels = labels, .n = 2};
+        assert_int_equal(engine_step(engine, &losses[direct], gradient[direct], parameters, &batch),
+                         SWWAE_OK);
+        engine_free(engine);
+    }
+    double largest = 0;
+    for (size_t i = 0; i < network.parameters; i++) largest = fmax(largest, fabs(gradient[0][i]));
+    assert_memory_not_equal(gradient[0], gradient[1], network.parameters * sizeof **gradient);
+    for (size_t i = 0; i < network.parameters; i++)
+        assert_true(fabs(gradient[0][i] - gradient[1][i]) <= 1e-11 * largest);
+    network_clear(&network);
+    free(parameters);
+    free(initial);
+    for (int k = 0; k < 2; k++) free(gradient[k]);
+}
+
 static void check_sparse(void **state) { check(*state, false); }
 static void check_dense(void **state) { check(*state, true); }
 
 int main(void) {
     const size_t count = sizeof examples / sizeof *examples;
-    struct CMUnitTest tests[2 * sizeof examples / sizeof *examples];
+    struct CMUnitTest tests[2 * sizeof examples / sizeof *examples + 2];
+    size_t more = 2 * count;
     for (size_t i = 0; i < count; i++)
         for (size_t dense = 0; dense < 2; dense++)
             tests[2 * i + dense] =
                 (struct CMUnitTest){.name = examples[i].name,
                                     .test_func = dense ? check_dense : check_sparse,
                                     .initial_state = (void *)&examples[i]};
+    for (size_t i = 0; i < count; i++)
+        if (!strncmp(examples[i].name, "winograd", 8))
+            tests[more++] = (struct CMUnitTest){.name = "winograd is used",
+                                                .test_func = check_winograd,
+                                                .initial_state = (void *)&examples[i]};
+    assert_int_equal(more, 2 * count + 2);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,11 @@ enum cpu_isa cpu_choose(const char **complaint) {
     return best;
 }
 
-bool cpu_sparse(void) {
-    const char *wanted = getenv("SWWAE_SPARSE");
+static bool allowed(const char *variable) {
+    const char *wanted = getenv(variable);
     return !wanted || strcmp(wanted, "0") != 0;
 }
+
+bool cpu_sparse(void) { return allowed("SWWAE_SPARSE"); }
+
+bool cpu_winograd(void) { return allowed("SWWAE_WINOGRAD"); }

@@ -16,4 +16,7 @@ enum cpu_isa cpu_choose(const char **complaint);
 /* Whether passes may use the sparsity of switches: unless the environment says SWWAE_SPARSE=0. */
 bool cpu_sparse(void);
 
+/* Whether 3x3 convolutions may run by Winograd's filtering: unless it says SWWAE_WINOGRAD=0. */
+bool cpu_winograd(void);
+
 #endif

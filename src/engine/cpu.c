@@ -130,7 +130,8 @@ void engine_pack(struct engine *e, const real *parameters) {
 static void read_layer(void *context, int j, int worker) {
     const struct layers_job *job = context;
     struct engine *e = job->e;
-    layers_read(job->gradient, &e->plan, j, job->parameters, e->share[0].sum, e->spare[worker]);
+    layers_read(job->gradient, &e->plan, j, job->parameters, e->share[0].sum, e->kernels.group,
+                e->spare[worker]);
 }
 
 /* ---- one step ---- */

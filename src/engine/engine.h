@@ -33,7 +33,8 @@ struct losses {
 
 /* objective NULL: forward passes only (no gradient memory), by the given where. threads >= 1; more
  * than ENGINE_SHARES are not used. isa: which kernels. dense: do not use the sparsity of
- * switches. SWWAE_E_ARGUMENT for a precision that the kernels lack. */
+ * switches; direct: no convolutions by Winograd's filtering. SWWAE_E_ARGUMENT for a precision that
+ * the kernels lack. */
 struct engine_options {
     const struct objective *objective; /* may be NULL; copied */
     int batch;                         /* the most images of a step; unused without objective */
@@ -41,6 +42,7 @@ struct engine_options {
     int threads;
     int isa; /* enum cpu_isa */
     bool dense;
+    bool direct;
     enum precision precision;
 };
 

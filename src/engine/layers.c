@@ -2,6 +2,7 @@
 #include "engine/layers.h"
 
 #include "kernels/sparse.h"
+#include "kernels/winograd.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,15 +20,28 @@ static size_t weights_of(const struct layer *l) {
 
 /* ---- where everything lies ---- */
 
-static size_t dense_size(int out, int in, int kernel, bool bf16) {
-    return bf16 ? pack_conv_bf16_size(out, in, kernel) : pack_conv_size(out, in, kernel);
+static size_t dense_size(const struct layer *l, int out, int in, bool bf16) {
+    return bf16          ? pack_conv_bf16_size(out, in, l->kernel)
+           : l->winograd ? pack_winograd_size(out, in)
+                         : pack_conv_size(out, in, l->kernel);
 }
 
-static void layer_add(struct plan *plan, struct layer *l, bool back) {
+/* Fewer channels would leave most of a vector, or of the transforms' work, unused; and small maps
+ * most of a tile: at least a third of the tiles' 16 products for 9 must be saved (docs/speed.md).
+ */
+static bool winograd_pays(const struct layer *l, int height, int width) {
+    return l->kernel == 3 && l->in >= LANES && l->out >= LANES &&
+           3 * winograd_tiles(height, width, 1) <= height * width;
+}
+
+/* height, width: of a convolution's maps. */
+static void layer_add(struct plan *plan, struct layer *l, bool back, int height, int width) {
     plan->layer[plan->layers++] = l;
     /* planar maps are small */
     l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
     l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
+    l->winograd = plan->winograd && l->lanes == LANES && !l->unpool_conv && !l->few && !l->bf16 &&
+                  winograd_pays(l, height, width);
     const size_t bias =
         l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
     size_t size;
@@ -38,7 +52,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
     else if (l->few)
         size = pack_conv_few_size(l->out, l->in, l->kernel);
     else
-        size = dense_size(l->out, l->in, l->kernel, l->bf16);
+        size = dense_size(l, l->out, l->in, l->bf16);
     if (weights_of(l) > plan->largest_weight) plan->largest_weight = weights_of(l);
     l->packed = plan->packed_size;
     l->packed_bias = l->packed + size;
@@ -51,12 +65,14 @@ static void layer_add(struct plan *plan, struct layer *l, bool back) {
         else if (l->unpool_few)
             plan->packed_size += pack_sparse_size(l->out, l->in, l->kernel, 1);
         else
-            plan->packed_size += dense_size(l->in, l->out, l->kernel, l->bf16_back);
+            plan->packed_size += dense_size(l, l->in, l->out, l->bf16_back);
     }
     l->sum = plan->sum_size;
     if (l->sparse_sum)
         size = l->conv_pool ? pack_sparse_size(l->in, l->out, l->kernel, l->lanes)
                             : pack_sparse_size(l->out, l->in, l->kernel, l->few ? 1 : LANES);
+    else if (l->winograd)
+        size = pack_winograd_size(l->out, l->in);
     else if (l->kernel)
         size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
                       : pack_outer_size(l->out, l->in, l->kernel);
@@ -99,7 +115,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
                            !(normed && plan->training);
             l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
             l->trained = plan->training && encoder[s];
-            layer_add(plan, l, s > 0 || c > 0);
+            layer_add(plan, l, s > 0 || c > 0, n->stage[s].height, n->stage[s].width);
         }
     for (int s = 0; s < n->stages; s++)
         for (int c = 0; c < n->stage[s].convs; c++) {
@@ -114,7 +130,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             l->tied = n->variant.tied;
             l->partner = &plan->encoder_layer[s][c];
             l->trained = plan->training && decoder[s];
-            layer_add(plan, l, true);
+            layer_add(plan, l, true, n->stage[s].height, n->stage[s].width);
         }
 }
 
@@ -132,7 +148,7 @@ static void add_fc_layers(struct plan *plan, bool mirror) {
                             .from = {fc->in, pixels},
                             .to = {fc->out, 1},
                             .trained = plan->training && plan->classifier};
-        layer_add(plan, l, false);
+        layer_add(plan, l, false, 1, 1);
         if (!n->variant.classes_top) continue;
         struct layer *m = &plan->mirror[j];
         *m = (struct layer){.weight = fc->mirror_weight,
@@ -144,7 +160,7 @@ static void add_fc_layers(struct plan *plan, bool mirror) {
                             .tied = n->variant.tied,
                             .partner = l,
                             .trained = plan->training && mirror};
-        layer_add(plan, m, false);
+        layer_add(plan, m, false, 1, 1);
     }
 }
 
@@ -220,6 +236,8 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
         pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
     else if (l->bf16)
         pack_conv_bf16(packed + l->packed, weight, l->out, l->in, l->kernel, group, false);
+    else if (l->winograd)
+        pack_winograd(packed + l->packed, weight, l->out, l->in, group, false);
     else
         pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
     if (!l->packed_back) return;
@@ -229,15 +247,19 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
         pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, 1, false);
     else if (l->bf16_back)
         pack_conv_bf16(packed + l->packed_back, weight, l->out, l->in, l->kernel, group, true);
+    else if (l->winograd)
+        pack_winograd(packed + l->packed_back, weight, l->out, l->in, group, true);
     else
         pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
                   group, true);
 }
 
-static void read_weights(real *to, const struct layer *l, const real *sum) {
+static void read_weights(real *to, const struct layer *l, const real *sum, int group) {
     if (l->sparse_sum)
         pack_sparse_read(to, sum + l->sum, l->out, l->in, l->kernel,
                          l->few || l->lanes == 1 ? 1 : LANES, l->conv_pool);
+    else if (l->winograd)
+        pack_winograd_read(to, sum + l->sum, l->out, l->in, group);
     else if (l->kernel)
         pack_outer_read(to, sum + l->sum, l->out, l->in, l->kernel, l->few);
     else
@@ -246,11 +268,11 @@ static void read_weights(real *to, const struct layer *l, const real *sum) {
 
 /* The gradient of a tied decoder layer, transposed and added to its partner's. */
 static void add_tied(real *gradient, const struct plan *plan, const struct layer *l,
-                     const real *sum, real *spare) {
+                     const real *sum, int group, real *spare) {
     for (int j = 0; j < plan->layers; j++) {
         const struct layer *d = plan->layer[j];
         if (!d->trained || !d->tied || d->partner != l) continue;
-        read_weights(spare, d, sum);
+        read_weights(spare, d, sum, group);
         real *turned = spare + weights_of(d);
         transpose(turned, spare, (size_t)l->out, (size_t)l->in, taps_of(l));
         for (size_t k = 0; k < weights_of(l); k++) gradient[l->weight + k] += turned[k];
@@ -258,7 +280,7 @@ static void add_tied(real *gradient, const struct plan *plan, const struct layer
 }
 
 void layers_read(real *gradient, const struct plan *plan, int j, const real *parameters,
-                 const real *sum, real *spare) {
+                 const real *sum, int group, real *spare) {
     const struct layer *l = plan->layer[j];
     const size_t out = (size_t)l->out;
     if (!l->trained) {
@@ -276,8 +298,8 @@ void layers_read(real *gradient, const struct plan *plan, int j, const real *par
     }
     if (l->tied) return; /* its partner's */
     if (l->trained)
-        read_weights(gradient + l->weight, l, sum);
+        read_weights(gradient + l->weight, l, sum, group);
     else
         memset(gradient + l->weight, 0, weights_of(l) * sizeof *gradient);
-    add_tied(gradient, plan, l, sum, spare);
+    add_tied(gradient, plan, l, sum, group, spare);
 }

@@ -22,6 +22,6 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
  * zeros for a layer without one, and then the running statistics themselves. What batch
  * normalisation leaves in the gradient stays. */
 void layers_read(real *gradient, const struct plan *plan, int j, const real *parameters,
-                 const real *sum, real *spare);
+                 const real *sum, int group, real *spare);
 
 #endif

@@ -16,15 +16,21 @@ static void conv_forward(const struct pass *p, const struct op *op) {
                               .bias = p->packed + layer->packed_bias,
                               .relu = op->relu,
                               .kernel = layer->kernel,
-                              .images = p->images};
-    (layer->few    ? p->kernels->conv_few
-     : layer->bf16 ? p->kernels->conv_bf16
-                   : p->kernels->conv)(&conv);
+                              .images = p->images,
+                              .scratch = p->w->work};
+    (layer->few        ? p->kernels->conv_few
+     : layer->bf16     ? p->kernels->conv_bf16
+     : layer->winograd ? p->kernels->winograd
+                       : p->kernels->conv)(&conv);
 }
 
 /* The gradient of the weights of a layer with blocked maps on both sides. */
 static void add_outer(const struct pass *p, const struct layer *layer, const struct map *d,
                       const struct map *x) {
+    if (layer->winograd) {
+        p->kernels->winograd_outer(p->sum + layer->sum, d, x, p->images, p->w->work);
+        return;
+    }
     if (!layer->bf16) {
         p->kernels->conv_outer(p->sum + layer->sum, d, x, layer->kernel, p->images);
         return;
@@ -51,8 +57,11 @@ static void conv_back(const struct pass *p, const struct op *op) {
                               .weight = p->packed + layer->packed_back,
                               .gate = dx.gated ? &dx.open : NULL,
                               .kernel = layer->kernel,
-                              .images = p->images};
-    (layer->bf16_back ? p->kernels->conv_bf16 : p->kernels->conv)(&conv);
+                              .images = p->images,
+                              .scratch = p->w->work};
+    (layer->bf16_back  ? p->kernels->conv_bf16
+     : layer->winograd ? p->kernels->winograd
+                       : p->kernels->conv)(&conv);
     gradient_end(p, &op->in[0], true);
 }
 

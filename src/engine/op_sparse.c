@@ -25,10 +25,13 @@ static void conv_pool_forward(const struct pass *p, const struct op *op) {
                               .bias = p->packed + layer->packed_bias,
                               .relu = true,
                               .kernel = layer->kernel,
-                              .images = p->images};
-    (layer->bf16 ? p->kernels->conv_pool_bf16
-                 : p->kernels->conv_pool)(&conv, pass_where(p, p->w->where[op->stage], op->stage),
-                                          p->plan->network->stage[op->stage].pool);
+                              .images = p->images,
+                              .scratch = p->w->work};
+    (layer->bf16       ? p->kernels->conv_pool_bf16
+     : layer->winograd ? p->kernels->winograd_pool
+                       : p->kernels->conv_pool)(&conv,
+                                                pass_where(p, p->w->where[op->stage], op->stage),
+                                                p->plan->network->stage[op->stage].pool);
 }
 
 /* The dense gradient of a layer's weights, for an image of a few channels. */
@@ -49,8 +52,7 @@ static void conv_pool_back(const struct pass *p, const struct op *op) {
         sparse_of(p, op, &slope, pass_where(p, p->w->where[op->stage], op->stage), &what);
     p->kernels->sparse_sum(p->sum + layer->bias_sum, &d, p->images);
     if (layer->sparse_sum)
-        p->kernels->sparse_outer(p->sum + layer->sum, &d, &x, layer->kernel, p->images,
-                                 p->w->lists);
+        p->kernels->sparse_outer(p->sum + layer->sum, &d, &x, layer->kernel, p->images, p->w->work);
     else
         dense_sums(p, layer, &d, &x);
     if (!gradient_wanted(p, &op->in[0])) return;
@@ -61,7 +63,7 @@ static void conv_pool_back(const struct pass *p, const struct op *op) {
                                     .gate = dx.gated ? &dx.open : NULL,
                                     .kernel = layer->kernel,
                                     .images = p->images,
-                                    .scratch = p->w->lists};
+                                    .scratch = p->w->work};
     p->kernels->scatter(&scatter);
     gradient_end(p, &op->in[0], true);
 }
@@ -81,7 +83,7 @@ static void unpool_conv_forward(const struct pass *p, const struct op *op) {
                                     .relu = op->relu,
                                     .kernel = layer->kernel,
                                     .images = p->images,
-                                    .scratch = p->w->lists};
+                                    .scratch = p->w->work};
     p->kernels->scatter(&scatter);
 }
 
@@ -94,7 +96,7 @@ static void unpool_conv_back(const struct pass *p, const struct op *op) {
         sparse_of(p, op, &what, op_where(p, op), d_what.gated ? &d_what.open : NULL);
     if (!layer->normed) p->kernels->sum_pixels(p->sum + layer->bias_sum, &d, p->images);
     p->kernels->sparse_outer_dot(p->sum + layer->sum, &d_what.map, &x, &d, p->packed + weight,
-                                 layer->kernel, p->images, p->w->lists);
+                                 layer->kernel, p->images, p->w->work);
     gradient_end(p, &op->in[0], true);
 }
 

@@ -2,6 +2,7 @@
 #include "engine/layers.h"
 #include "engine/op.h"
 #include "kernels/sparse.h"
+#include "kernels/winograd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
     }
     plan->sparse = !options->dense;
     plan->bf16 = options->precision == PRECISION_BF16;
+    plan->winograd = !options->direct;
     plan->other = !plan->training && options->where == SWWAE_WHERE_OTHER &&
                   network->variant.unpooling == UNPOOL_SWITCHES;
     plan->every_cell = network->variant.unpooling == UNPOOL_UPSAMPLE ||
@@ -408,8 +410,8 @@ static void book_where(struct workspace *w, struct arena *arena, const struct pl
         w->where_first = arena_take(arena, most, (size_t)plan->group);
 }
 
-/* Bytes of lists that the switch-sparse kernels need, and values of a map before a pool. */
-static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scratch) {
+/* Bytes that the switch-sparse kernels need, and values of a map before a pool. */
+static void measure_sparse(const struct plan *plan, size_t *work, size_t *scratch) {
     const struct network *n = plan->network;
     for (int i = 0; i < plan->ops; i++) {
         const struct op *op = &plan->op[i];
@@ -425,13 +427,30 @@ static void measure_sparse(const struct plan *plan, size_t *lists, size_t *scrat
         const size_t scatter =
             scatter_scratch(&s, op->kind == &op_conv_pool ? l->in : l->out, l->kernel);
         const size_t outer = sparse_scratch(&s, l->kernel);
-        if (scatter > *lists) *lists = scatter;
-        if (outer > *lists) *lists = outer;
+        if (scatter > *work) *work = scatter;
+        if (outer > *work) *work = outer;
         if (op->kind != &op_conv_pool || l->sparse_sum || !l->trained) continue;
         const struct map full = map_shape(l->out, stage->height, stage->width, 0, LANES);
         const size_t size = map_size(&full, plan->group);
         if (size > *scratch) *scratch = size;
     }
+}
+
+/* Bytes that the Winograd kernels need. */
+static size_t measure_winograd(const struct plan *plan) {
+    size_t most = 0;
+    for (int i = 0; i < plan->ops; i++) {
+        const struct op *op = &plan->op[i];
+        const struct layer *l = op->layer;
+        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !l->winograd) continue;
+        const struct map *x = &plan->tensor[op->in[0].tensor].map;
+        const size_t forward = (op->kind == &op_conv ? winograd_scratch : winograd_pool_scratch)(
+            l->out, l->in, x->height, x->width, plan->group);
+        const size_t back = winograd_scratch(l->in, l->out, x->height, x->width, plan->group);
+        if (forward > most) most = forward;
+        if (back > most) most = back;
+    }
+    return most;
 }
 
 /* Values of the maps that a group's convolution reads as bf16: pairs of channels of what goes in or
@@ -453,8 +472,8 @@ static size_t measure_pairs(const struct plan *plan) {
 }
 
 void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan) {
-    size_t scratch = 0, lists = 0;
-    measure_sparse(plan, &lists, &scratch);
+    size_t scratch = 0, work = measure_winograd(plan);
+    measure_sparse(plan, &work, &scratch);
     for (int t = 0; t < plan->tensors; t++) {
         const struct tensor *tensor = &plan->tensor[t];
         w->value[t] = book(arena, plan, &tensor->map, tensor->map.ring);
@@ -466,7 +485,7 @@ void plan_book(struct workspace *w, struct arena *arena, const struct plan *plan
         if (tensor->uses > 1 && size > scratch) scratch = size;
     }
     w->scratch = arena_take(arena, scratch, sizeof(real));
-    w->lists = arena_take(arena, lists, 1);
+    w->work = arena_take(arena, work, 1);
     w->pairs = arena_take(arena, measure_pairs(plan), sizeof(real));
     book_where(w, arena, plan);
 }

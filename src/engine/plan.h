@@ -26,6 +26,7 @@ struct layer {
     bool unpool_few;              /* few, and its gradients run in one with its unpooling's */
     bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
     bool bf16, bf16_back;         /* its dense passes, or that to its input, multiply bf16 */
+    bool winograd;                /* its dense passes run by Winograd's filtering */
     bool trained;                 /* a term of the loss reaches it */
     bool tied;                    /* weight is its mirror image's, transposed */
     struct layer *partner;        /* whose weight a tied decoder layer shares, here that layer */
@@ -95,6 +96,7 @@ struct plan {
     bool other;      /* another image's where unpools; forward only */
     bool sparse;     /* passes may use the switches' sparsity */
     bool bf16;       /* dense convolutions multiply bf16 */
+    bool winograd;   /* dense 3x3 convolutions may run by Winograd's filtering */
 
     struct tensor *tensor; /* malloc'ed, as op */
     int tensors;
@@ -121,7 +123,7 @@ struct workspace {
     struct map *value, *gradient; /* (tensors) */
     real *scratch; /* one gradient more, of any tensor with several, or one map before
                       a pool */
-    void *lists;   /* of the switch-sparse kernels */
+    void *work;    /* what one call of a kernel keeps: lists of entries, patches */
     real *pairs;   /* the maps that a convolution in bf16 reads */
     uint8_t *where[NOTATION_STAGES];
     uint8_t *where_moved[NOTATION_STAGES]; /* what noise leaves of it */

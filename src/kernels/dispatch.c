@@ -5,6 +5,7 @@ bool kernels_get(struct kernels *table, enum cpu_isa isa) {
     if (!cpu_has(isa)) return false;
     kernels_reference(table);
     kernels_reference_sparse(table);
+    kernels_reference_winograd(table);
     switch (isa) {
     case CPU_REFERENCE: return true;
 #ifndef SWWAE_DOUBLE

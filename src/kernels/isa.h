@@ -16,6 +16,7 @@ void ISA(conv_few_install)(struct kernels *table);
 void ISA(conv_outer_install)(struct kernels *table);
 void ISA(conv_pool_install)(struct kernels *table);
 void ISA(conv_scatter_install)(struct kernels *table);
+void ISA(conv_winograd_install)(struct kernels *table);
 void ISA(sparse_outer_install)(struct kernels *table);
 void ISA(sparse_few_install)(struct kernels *table);
 void ISA(pool_install)(struct kernels *table);
@@ -29,6 +30,9 @@ void ISA(spin_install)(struct kernels *table);
  * wanted. */
 void ISA(sparse_few_run)(real *sum, struct map *what, const struct sparse *s,
                          const struct map *dense, const real *weight, int kernel, int images);
+
+/* kernels->pool. */
+void ISA(pool_run)(struct map *what, uint8_t *where, const struct map *x, int pool, int images);
 
 /* Accumulators a tile may hold, in v16, leaving registers for operands: 28 of 32 with AVX-512, 12
  * of 16 half-width ones with AVX2, 12 of 16 quarter-width ones elsewhere. */

@@ -26,6 +26,7 @@ struct conv {
     const struct map *gate; /* NULL, or y = gate > 0 ? y : 0: the gradient through gate's ReLU */
     int kernel;
     int images;
+    void *scratch; /* winograd kernels only: their bytes, see winograd.h */
 };
 
 /* A pooled map and its switches, as `pool` leaves them, read as the unpooled map they stand for:
@@ -136,6 +137,15 @@ struct kernels {
      * pack_conv. where: as in pool. */
     void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
 
+    /* conv, conv_pool and conv_outer of kernel 3 with blocked maps, by Winograd's filtering: 16
+     * products where those have 36. weight from pack_winograd, sum read by pack_winograd_read. The
+     * same pixels all around give the same bits, so that flat places stay ties for the pool. */
+    void (*winograd)(const struct conv *conv);
+    void (*winograd_pool)(const struct conv *conv, uint8_t *where, int pool);
+    /* v and s as in conv_outer; scratch: winograd_scratch bytes, with v's channels for y's. */
+    void (*winograd_outer)(real *sum, const struct map *v, const struct map *s, int images,
+                           void *scratch);
+
     /* The dense convolutions with inputs and weights rounded to bf16, sums in fp32. NULL where the
      * machine has no such instructions. pairs = x, blocked, to the nearest bf16, ties to even:
      * two neighbouring channels are one value of the map, pack_pairs_shape's. */
@@ -216,6 +226,7 @@ void kernels_reference(struct kernels *table);
 void soft_pool_install_reference(struct kernels *table);
 void norm_install_reference(struct kernels *table);
 void kernels_reference_sparse(struct kernels *table);
+void kernels_reference_winograd(struct kernels *table);
 void kernels_plain(struct kernels *table);
 void kernels_avx2(struct kernels *table);
 void kernels_avx512(struct kernels *table);

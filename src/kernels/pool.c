@@ -3,7 +3,7 @@
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-static void pool(struct map *what, uint8_t *where, const struct map *x, int pool, int images) {
+void ISA(pool_run)(struct map *what, uint8_t *where, const struct map *x, int pool, int images) {
     const int blocks = map_blocks(what);
     for (int n = 0; n < images; n++)
         for (int b = 0; b < blocks; b++)
@@ -111,7 +111,7 @@ static void sum_windows(struct map *what, const struct map *x, int pool, bool av
 }
 
 void ISA(pool_install)(struct kernels *table) {
-    table->pool = pool;
+    table->pool = ISA(pool_run);
     table->unpool = unpool;
     table->gather = gather;
     table->upsample = upsample;

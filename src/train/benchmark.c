@@ -81,6 +81,7 @@ static swwae_status prepare(struct bench *b, const swwae_options *options, int c
                                     .threads = b->threads,
                                     .isa = b->isa,
                                     .dense = !cpu_sparse(),
+                                    .direct = !cpu_winograd(),
                                     .precision = b->options->settings.precision};
     TRY(engine_create(&b->training, n, &engine));
     TRY(engine_create(&b->profiled, n, &engine));

@@ -97,7 +97,8 @@ static json_t *engine_json(const struct swwae_model *model) {
     const char *complaint;
     const struct engine_options options = {.threads = model_threads(model),
                                            .isa = (int)cpu_choose(&complaint),
-                                           .dense = !cpu_sparse()};
+                                           .dense = !cpu_sparse(),
+                                           .direct = !cpu_winograd()};
     const size_t bytes = engine_memory_needed(&model->network, &options);
     return bytes ? json_integer((json_int_t)bytes) : json_null();
 }

@@ -63,7 +63,8 @@ swwae_status model_engine(struct swwae_model *model, swwae_where where) {
     struct engine_options options = {.where = where,
                                      .threads = model_threads(model),
                                      .isa = (int)cpu_choose(&complaint),
-                                     .dense = !cpu_sparse()};
+                                     .dense = !cpu_sparse(),
+                                     .direct = !cpu_winograd()};
     return engine_create(&model->engine[where], &model->network, &options);
 }
 

@@ -103,6 +103,7 @@ static swwae_status make_engine(struct run *run) {
                                      .threads = run->threads,
                                      .isa = (int)cpu_choose(&complaint),
                                      .dense = !cpu_sparse(),
+                                     .direct = !cpu_winograd(),
                                      .precision = run->settings->precision};
     if (complaint) report_message(&run->reporter, "%s", complaint);
     return engine_create(&run->engine, &run->model->network, &options);
