@@ -12,7 +12,7 @@ static const char about[] =
     "Times training steps and forward passes on made-up images: images a second, the rate of "
     "arithmetic against what this machine can do at most, and memory. --explain shows every pass: "
     "its kernel, the operations it does and those it avoids, its time, and why it runs so. "
-    "SWWAE_ISA=plain|avx2|avx512 and SWWAE_SPARSE=0 force a path.";
+    "SWWAE_ISA=plain|avx2|avx512, SWWAE_SPARSE=0 and SWWAE_WINOGRAD=0 force a path.";
 static const char examples[] =
     "  swwae bench --explain\n"
     "  swwae bench --arch '(16)5c-(32)3c-7p' --image 1x28x28 --labels none --batch 128\n"
@@ -105,11 +105,11 @@ static void print_passes(const json_t *passes) {
     const json_t *p;
     double total = 0;
     json_array_foreach(passes, i, p) total += number(p, "seconds");
-    printf("\n%-14s %-8s %-12s %9s %6s %8s %8s %6s  %s\n", "layer", "pass", "kernel", "ms", "time",
+    printf("\n%-14s %-8s %-18s %9s %6s %8s %8s %6s  %s\n", "layer", "pass", "kernel", "ms", "time",
            "GFLOP", "avoided", "peak", "why");
     json_array_foreach(passes, i, p) {
         const double flops = number(p, "flops"), dense = number(p, "flops_dense");
-        printf("%-14s %-8s %-12s %9.3f %5.1f%%", json_string_value(json_object_get(p, "layer")),
+        printf("%-14s %-8s %-18s %9.3f %5.1f%%", json_string_value(json_object_get(p, "layer")),
                json_string_value(json_object_get(p, "direction")),
                json_string_value(json_object_get(p, "kernel")), 1e3 * number(p, "seconds"),
                total > 0 ? 100 * number(p, "seconds") / total : 0);

@@ -373,9 +373,16 @@ def test_bench():
     check("bench --json: sparse passes avoid work and say so",
           sum(p["flops"] < p["flops_dense"] and p["reason"].startswith("sparse")
               for p in passes) >= 4, passes)
-    dense = json.loads(run("bench", *net, "--json", env={**os.environ, "SWWAE_SPARSE": "0"}).stdout)
-    check("bench: SWWAE_SPARSE=0 avoids nothing", dense["flops"] == dense["flops_dense"]
-          == bench["flops_dense"] and any("SWWAE_SPARSE=0" in p["reason"] for p in dense["passes"]))
+    direct = {**os.environ, "SWWAE_WINOGRAD": "0"}
+    dense = json.loads(run("bench", *net, "--json", env={**direct, "SWWAE_SPARSE": "0"}).stdout)
+    check("bench: SWWAE_SPARSE=0 SWWAE_WINOGRAD=0 avoids nothing",
+          dense["flops"] == dense["flops_dense"] == bench["flops_dense"]
+          and any("SWWAE_SPARSE=0" in p["reason"] for p in dense["passes"]))
+    check("bench: Winograd's filtering is named, with 16 products for 36",
+          [36 * p["flops"] for p in passes if p["kernel"] == "conv-pool/winograd"]
+          == [16 * p["flops_dense"] for p in passes
+              if p["layer"] == "encoder.1.0" and p["direction"] == "forward"],
+          passes)
     text = run("bench", *net, "--explain")
     check("bench --explain", text.returncode == 0 and "conv-pool" in text.stdout
           and "images/s" in text.stdout and text.stdout.count("\n") == 9 + len(passes), told(text))

@@ -3,6 +3,7 @@
 
 #include "base/parallel.h"
 #include "engine/cpu.h"
+#include "kernels/winograd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,10 +101,13 @@ static const char *reason(const struct plan *plan, const struct op *op, bool bac
     return "dense";
 }
 
-/* The kind of operation, and whether its dense pass multiplies bf16. */
+/* The kind of operation, and how its dense pass multiplies. */
 static const char *kernel_name(const struct op *op, bool back) {
-    if (op->kind == &op_conv && op->layer->bf16) return "conv/bf16";
-    if (op->kind == &op_conv_pool && !back && op->layer->bf16) return "conv-pool/bf16";
+    const struct layer *l = op->layer;
+    if (op->kind == &op_conv && l->bf16) return "conv/bf16";
+    if (op->kind == &op_conv && l->winograd) return "conv/winograd";
+    if (op->kind == &op_conv_pool && !back && l->bf16) return "conv-pool/bf16";
+    if (op->kind == &op_conv_pool && !back && l->winograd) return "conv-pool/winograd";
     return op->kind->name;
 }
 
@@ -118,9 +122,13 @@ static void count_flops(const struct plan *plan, const struct op *op, bool back,
     const double weights = 2.0 * l->out * l->in * (l->kernel ? l->kernel * l->kernel : 1);
     const struct map *y = &plan->tensor[op->out[0]].map;
     const double pixels = l->kernel ? (double)y->height * y->width : 1;
+    const double winograd = 2.0 * l->out * l->in * WINOGRAD_POSITIONS; /* a tile */
     const bool input = op->in[0].tensor >= 0 && plan->tensor[op->in[0].tensor].gradient;
     if (op->kind != &op_conv_pool && op->kind != &op_unpool_conv && op->kind != &op_unpool_few) {
         *dense = *done = images * weights * pixels * (back ? 1 + input : 1);
+        if (l->winograd && op->kind == &op_conv)
+            *done =
+                winograd * winograd_tiles(y->height, y->width, 1) * images * (back ? 1 + input : 1);
         return;
     }
     const struct stage *stage = &plan->network->stage[op->stage];
@@ -129,7 +137,9 @@ static void count_flops(const struct plan *plan, const struct op *op, bool back,
     const double sparse = entries * weights / channels;
     *dense = full * (back ? 1 + input : 1);
     if (!back)
-        *done = op->kind == &op_unpool_conv ? sparse : full;
+        *done = op->kind == &op_unpool_conv ? sparse
+                : l->winograd ? winograd * winograd_tiles(stage->height, stage->width, 1) * images
+                              : full;
     else
         *done = (l->sparse_sum ? sparse : full) + (input ? sparse : 0);
 }

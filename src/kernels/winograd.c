@@ -7,7 +7,7 @@
 
 /* Patches that are worked on together, so that transformed weights are read from far away only
  * once for so many tiles, and what they take at most. Measured: docs/speed.md. */
-#define CHUNK_TILES 56
+#define CHUNK_TILES 28
 #define CHUNK_BYTES (512u << 10)
 
 static int smaller(int a, int b) { return a < b ? a : b; }
