@@ -89,7 +89,7 @@ static inline void absolute(float *v, size_t n) {
 
 /* |a - b| <= terms 2^-24 bound (+ one rounding), value by value. */
 static inline void compare(const char *what, const float *a, const float *b, const float *bound,
-                    double terms, size_t n) {
+                           double terms, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const double allowed = (terms + 2) * 0x1p-24 * (double)bound[i] + 1e-30;
         if (!(fabs((double)a[i] - (double)b[i]) <= allowed)) {

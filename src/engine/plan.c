@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* Room for a group's maps. More than a core's second-level cache: where a stage's dense passes come
- * one after the other, weights read once for four images are worth more. Measured: docs/speed.md. */
+ * one after the other, weights read once for four images are worth more. Measured: docs/speed.md.
+ */
 #define GROUP_BYTES (1u << 24)
 
 /* ---- tensors and operations ---- */

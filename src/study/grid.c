@@ -473,8 +473,9 @@ fail:
 static swwae_status begin(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct study *study = grid->study;
-    while (grid->plan->rows[grid->rows].name) grid->rows++;
-    grid->choice_draws = study->seeds < GRID_CHOICE_DRAWS || study->quick ? 1 : GRID_CHOICE_DRAWS;
+    do grid->rows++;
+    while (grid->plan->rows[grid->rows].name);
+    grid->choice_draws = GRID_CHOICE_DRAWS;
     grid->paper =
         strncmp(study->data, "mnist", 5) == 0 && (!study->data[5] || study->data[5] == ',');
     grid->row_on = calloc((size_t)grid->rows, sizeof *grid->row_on);
