@@ -10,7 +10,7 @@ help:
 	@echo "make test      install what is missing, build and run every test"
 	@echo "make build     build the library and the command into $(BUILD)/"
 	@echo "make sanitize  the tests under AddressSanitizer and UBSan"
-	@echo "make bench     training steps against PyTorch, single passes, growth: bench/results.md"
+	@echo "make bench     against PyTorch and oneDNN, growth: bench/results.md (PARTS=steps,bf16,memory,kernels,passes,growth; BENCH_QUICK=1)"
 	@echo "make lint      clang-format and clang-tidy checks"
 	@echo "make format    rewrite the sources in the project's style"
 	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is honoured"
@@ -54,8 +54,8 @@ format:
 bench:
 	@tools/packages build test bench
 	$(call configure,$(BUILD)-test,)
-	cmake --build $(BUILD)-test -j $(JOBS) --target bench_steps bench_kernels swwae_cli
-	@tools/bench $(BUILD)-test $(if $(filter 1,$(BENCH_QUICK)),$(BUILD)-test/results-quick.md,bench/results.md)
+	cmake --build $(BUILD)-test -j $(JOBS) --target bench_steps bench_memory bench_kernels swwae_cli
+	@BENCH_QUICK=$(BENCH_QUICK) tools/bench $(BUILD)-test $(if $(filter 1,$(BENCH_QUICK)),$(BUILD)-test/results-quick.md,bench/results.md) $(if $(PARTS),--parts $(PARTS))
 
 install: build
 	cmake --install $(BUILD) --prefix "$(PREFIX)"

@@ -2,7 +2,8 @@
 #include "peer.h"
 
 #include <errno.h>
-#include <math.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,13 +13,22 @@
 #define SWWAE_SOURCE_DIR "."
 #endif
 
+#define PATIENCE_MS (10 * 60 * 1000) /* compiling takes a minute or two */
+
 static _Noreturn void die(const struct peer *peer, const char *what, const char *why) {
-    fprintf(stderr, "bench_steps: %s: %s: %s\n", peer->python, what, why);
+    fprintf(stderr, "%s: %s: %s\n", peer->python, what, why);
     exit(1);
 }
 
-/* False, with why not in reply: the peer is gone or could not. */
+/* False, with why not in reply: the peer is gone or could not. An answer is one line, so none of
+ * the stream is in its buffer when the next is waited for. */
 static bool peer_read(struct peer *peer, char *reply) {
+    struct pollfd answer = {.fd = fileno(peer->from), .events = POLLIN};
+    if (poll(&answer, 1, PATIENCE_MS) == 0) {
+        kill(peer->pid, SIGKILL);
+        snprintf(reply, PEER_REPLY, "no answer in ten minutes");
+        return false;
+    }
     if (!fgets(reply, PEER_REPLY, peer->from)) {
         snprintf(reply, PEER_REPLY, "the process ended");
         return false;
@@ -35,19 +45,14 @@ bool peer_ask(struct peer *peer, char *reply, const char *command) {
     return peer_read(peer, reply);
 }
 
-void peer_numbers(struct peer *peer, double *numbers, int count, const char *command) {
-    char reply[PEER_REPLY], *at = reply, *end;
-    if (!peer_ask(peer, reply, command)) die(peer, command, reply);
+bool peer_numbers(struct peer *peer, double *numbers, int count, char *reply, const char *command) {
+    if (!peer_ask(peer, reply, command)) return false;
+    char *at = reply, *end;
     for (int i = 0; i < count; i++, at = end) {
         numbers[i] = strtod(at, &end);
-        if (end == at) die(peer, command, "expected more numbers in its answer");
+        if (end == at) return false;
     }
-}
-
-double peer_number(struct peer *peer, const char *command) {
-    double number;
-    peer_numbers(peer, &number, 1, command);
-    return number;
+    return true;
 }
 
 void peer_stop(struct peer *peer) {
@@ -64,17 +69,20 @@ static _Noreturn void become(const struct peer *peer, int threads) {
     snprintf(text, sizeof text, "%d", threads);
     setenv("SWWAE_THREADS", text, 1);
     if (peer->compile) setenv("SWWAE_COMPILE", "1", 1);
-    setenv("MALLOC_MMAP_MAX_", "0", 1); /* page faults cost an untuned peer up to 1.5 times */
-    setenv("MALLOC_TRIM_THRESHOLD_", "20000000000", 1);
-    setenv("MALLOC_TOP_PAD_", "268435456", 1);
+    if (peer->lean) {
+        setenv("MALLOC_MMAP_THRESHOLD_", "65536", 1); /* what is freed goes back at once */
+    } else {
+        setenv("MALLOC_MMAP_MAX_", "0", 1); /* page faults cost an untuned peer up to 1.5 times */
+        setenv("MALLOC_TRIM_THRESHOLD_", "20000000000", 1);
+        setenv("MALLOC_TOP_PAD_", "268435456", 1);
+    }
     execlp(peer->python, peer->python, SWWAE_SOURCE_DIR "/bench/peer_torch.py", (char *)NULL);
     printf("error it cannot be run: %s\n", strerror(errno));
     fflush(stdout);
     _exit(1);
 }
 
-/* False, with the reason in reply: no PyTorch there. */
-static bool start(struct peer *peer, char *reply, int threads) {
+bool peer_start(struct peer *peer, char *reply, int threads) {
     int there[2], back[2];
     if (pipe(there) || pipe(back)) die(peer, "pipe", strerror(errno));
     fflush(NULL);
@@ -97,11 +105,6 @@ static bool start(struct peer *peer, char *reply, int threads) {
     return false;
 }
 
-void peer_start(struct peer *peer, int threads) {
-    char reply[PEER_REPLY];
-    if (!start(peer, reply, threads)) die(peer, "cannot start it a second time", reply);
-}
-
 int peers_find(struct peer peers[PEERS], const char *list, int threads) {
     static const char compile[] = "compile:";
     int count = 0;
@@ -117,10 +120,10 @@ int peers_find(struct peer peers[PEERS], const char *list, int threads) {
         list += length + (list[length] == ':');
         if (!length) continue;
         if (count == PEERS) {
-            printf("%s: left out, at most %d peers\n", peer.python, PEERS);
+            printf("%s: left out, at most %d interpreters\n", peer.python, PEERS);
             continue;
         }
-        if (!start(&peer, reply, threads) || !peer_ask(&peer, reply, "version") ||
+        if (!peer_start(&peer, reply, threads) || !peer_ask(&peer, reply, "version") ||
             sscanf(reply, "%63s %15s", version, how) != 2) {
             printf("%s: left out: %s\n", peer.python, reply);
             peer_stop(&peer);

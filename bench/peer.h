@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define PEERS 6 /* at most */
+#define PEERS 4 /* interpreters, at most */
 #define PEER_REPLY 512
 
 struct peer {
     char python[256]; /* the interpreter, a path or a name to be found in PATH */
     bool compile;     /* with torch.compile */
     char name[64];    /* version, and "compiled" where it is; set by peers_find */
+    bool lean;        /* started so that it takes least memory, not least time */
     pid_t pid;        /* 0: not running */
     FILE *to, *from;
 };
@@ -23,16 +24,15 @@ struct peer {
  * Those without PyTorch are left out, which a line on stdout says. Returns how many are left. */
 int peers_find(struct peer peers[PEERS], const char *list, int threads);
 
-/* Starts the process; dies with a sentence when it cannot. */
-void peer_start(struct peer *peer, int threads);
+/* Starts the process; false, with the reason in reply, when it cannot. */
+bool peer_start(struct peer *peer, char *reply, int threads);
 void peer_stop(struct peer *peer);
 
 /* One command, one answer in reply (PEER_REPLY bytes). False, with the reason there instead: it
- * could not be done, or the process is gone. */
+ * could not be done, or the process is gone, or silent for ten minutes, which is then ended. */
 bool peer_ask(struct peer *peer, char *reply, const char *command);
 
-/* The same; the numbers of the answer, `count` of them. Dies when there is none. */
-void peer_numbers(struct peer *peer, double *numbers, int count, const char *command);
-double peer_number(struct peer *peer, const char *command);
+/* The same; the numbers of the answer, `count` of them. */
+bool peer_numbers(struct peer *peer, double *numbers, int count, char *reply, const char *command);
 
 #endif
