@@ -3,11 +3,17 @@
  *   bench_kernels [--reps N] [--shapes abc...]
  *
  * One thread. All sides are timed in turns inside one run, as is a loop of nothing but FMAs, and
- * medians are shown: the time of an image in microseconds with our dense kernels, with oneDNN's
- * (where the build has it) and with the sparse ones; dense and oneDNN's over sparse; the rate of
- * the sparse kernel's own multiply-adds, and that rate as a share of the FMA loop's. The dense
- * sides are the convolutions alone, without the unpooling they need; oneDNN's arrays are in the
- * formats it likes best and never reordered. "zeros" is the share of ReLU zeros in the sparse map.
+ * medians are shown: the time of an image in microseconds with our dense kernels, direct and by
+ * Winograd's filtering (3x3), with oneDNN's (where the build has it) and with the sparse ones; our
+ * faster dense one's and oneDNN's over sparse, and oneDNN's over our fastest; the rate of the
+ * sparse kernel's own multiply-adds, and that rate as a share of the FMA loop's. The dense sides
+ * are the convolutions alone, without the unpooling they need; oneDNN's arrays are in the formats
+ * it likes best and never reordered, and its conv+pool is the convolution with bias and ReLU alone.
+ * "zeros" is the share of ReLU zeros in the sparse map.
+ *
+ * "bound" is the share of the FMA loop's rate that loads allow: a sparse pass's FMAs each read a
+ * vector from the first-level cache (two share it in outer+dot), and a loop of such FMAs is timed
+ * too. What a pass lacks to its bound goes into lists, broadcasts, and loading and storing outputs.
  *
  * Environment: SWWAE_ISA picks the kernels. */
 #include "base/cpu.h"
@@ -15,6 +21,7 @@
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
 #include "kernels/sparse.h"
+#include "kernels/winograd.h"
 #include "onednn.h"
 
 #include <math.h>
@@ -98,36 +105,50 @@ static void map_free(const struct map *m) {
 #if defined(__x86_64__)
 /* Every loop over the sums is unrolled: else they would lie in memory. */
 #define EACH_SUM _Pragma("GCC unroll 12") for (int k = 0; k < 12; k++)
-#define FMA_LOOP(name, isa, width)                                      \
-    __attribute__((target(isa))) static float name(int n) {             \
-        typedef float vector __attribute__((vector_size(4 * (width)))); \
-        const vector x = (vector){0} + 0.999f, y = (vector){0} + 1e-3f; \
-        vector a[12], total = y;                                        \
-        EACH_SUM a[k] = y + (float)k;                                   \
-        for (int i = 0; i < n; i++) EACH_SUM a[k] = a[k] * x + y;       \
-        EACH_SUM total += a[k];                                         \
-        return total[0];                                                \
+#define FMA_LOOP(name, isa, width)                                                    \
+    __attribute__((target(isa))) static float name(int n) {                           \
+        typedef float vector __attribute__((vector_size(4 * (width))));               \
+        const vector x = (vector){0} + 0.999f, y = (vector){0} + 1e-3f;               \
+        vector a[12], total = y;                                                      \
+        EACH_SUM a[k] = y + (float)k;                                                 \
+        for (int i = 0; i < n; i++) EACH_SUM a[k] = a[k] * x + y;                     \
+        EACH_SUM total += a[k];                                                       \
+        return total[0];                                                              \
+    }                                                                                 \
+    /* The same, each with an operand from memory: 3 KiB with AVX-512. */             \
+    __attribute__((target(isa))) static float name##_load(int n, const float *from) { \
+        typedef float vector __attribute__((vector_size(4 * (width))));               \
+        const vector x = (vector){0} + 0.999f;                                        \
+        vector a[12], total = x;                                                      \
+        EACH_SUM a[k] = x + (float)k;                                                 \
+        for (int i = 0; i < n; i++) {                                                 \
+            const vector *at = (const vector *)(from + (i % 4) * 12 * (width));       \
+            EACH_SUM a[k] += x * at[k];                                               \
+        }                                                                             \
+        EACH_SUM total += a[k];                                                       \
+        return total[0];                                                              \
     }
 FMA_LOOP(fma_avx512, "avx512f,avx512vl,prefer-vector-width=512", 16)
 FMA_LOOP(fma_avx2, "avx2,fma", 8)
 #endif
 
-/* GFLOP/s, 0 where not known. */
-static double fma_rate(enum cpu_isa isa) {
+/* GFLOP/s, with a load each or without; 0 where not known. */
+static double fma_rate(enum cpu_isa isa, bool load) {
+    static _Alignas(64) float from[4 * 12 * 16];
     const int n = 200000;
     volatile float sink;
     const double start = now_us();
 #if defined(__x86_64__)
     if (isa == CPU_AVX512) {
-        sink = fma_avx512(n);
+        sink = load ? fma_avx512_load(n, from) : fma_avx512(n);
         return 2.0 * 12 * 16 * n / (now_us() - start) / 1e3;
     }
     if (isa == CPU_AVX2) {
-        sink = fma_avx2(n);
+        sink = load ? fma_avx2_load(n, from) : fma_avx2(n);
         return 2.0 * 12 * 8 * n / (now_us() - start) / 1e3;
     }
 #endif
-    (void)sink, (void)start, (void)isa;
+    (void)sink, (void)start, (void)isa, (void)load, (void)from;
     return 0;
 }
 
@@ -145,13 +166,15 @@ struct setup {
     struct map pooled, pooled_out, what;
     uint8_t *where;
     float *weight, *forward, *back, *packed, *encoder, *bias, *sum, *sparse_sum;
-    void *scratch;
-    struct onednn *onednn; /* NULL: none */
+    float *winograd, *winograd_back, *winograd_encoder, *winograd_sum; /* NULL: not 3x3 */
+    void *scratch, *winograd_scratch;
+    struct onednn *onednn, *onednn_encoder; /* NULL: none */
 };
 
 /* false: oneDNN has no such pass. */
 static bool run_onednn(const struct setup *u, enum pass pass) {
-    if (!u->onednn || pass == CONV_POOL) return false;
+    if (!u->onednn || !u->onednn_encoder) return false;
+    if (pass == CONV_POOL) onednn_run(u->onednn_encoder, ONEDNN_FORWARD);
     if (pass == SCATTER) onednn_run(u->onednn, ONEDNN_FORWARD);
     if (pass == OUTER || pass == OUTER_DOT) onednn_run(u->onednn, ONEDNN_WEIGHTS);
     if (pass == DOT || pass == OUTER_DOT) onednn_run(u->onednn, ONEDNN_DATA);
@@ -183,6 +206,33 @@ static void run_dense(struct setup *u, enum pass pass) {
         u->k.conv(&conv);
         u->k.pool(&u->pooled, u->where, &u->unpooled_out, u->s->pool, IMAGES);
     }
+}
+
+/* false: there is no such kernel. */
+static bool run_winograd(struct setup *u, enum pass pass) {
+    struct conv conv = {
+        .kernel = 3, .images = IMAGES, .bias = u->bias, .scratch = u->winograd_scratch};
+    if (!u->winograd) return false;
+    switch (pass) {
+    case SCATTER:
+        conv.y = u->dense_out, conv.x = u->unpooled, conv.weight = u->winograd, conv.relu = true;
+        u->k.winograd(&conv);
+        break;
+    case OUTER_DOT: run_winograd(u, OUTER); /* fallthrough */
+    case DOT:
+        conv.y = u->unpooled_out, conv.x = u->dense, conv.weight = u->winograd_back;
+        conv.bias = NULL;
+        u->k.winograd(&conv);
+        break;
+    case OUTER:
+        u->k.winograd_outer(u->winograd_sum, &u->dense_out, &u->unpooled, IMAGES,
+                            u->winograd_scratch);
+        break;
+    default:
+        conv.y = u->pooled, conv.x = u->dense, conv.weight = u->winograd_encoder;
+        u->k.winograd_pool(&conv, u->where, u->s->pool);
+    }
+    return true;
 }
 
 /* false: there is no such kernel. */
@@ -221,6 +271,22 @@ static bool run_sparse(struct setup *u, enum pass pass) {
     default: u->k.conv_pool(&conv, u->where, u->s->pool);
     }
     return true;
+}
+
+static void setup_winograd(struct setup *u) {
+    const struct shape *s = u->s;
+    const int in = s->sparse, out = s->dense, most = in > out ? in : out;
+    if (s->kernel != 3 || u->dense.lanes == 1 || !u->k.winograd) return;
+    u->winograd = values(pack_winograd_size(out, in));
+    u->winograd_back = values(pack_winograd_size(in, out));
+    u->winograd_encoder = values(pack_winograd_size(in, out));
+    u->winograd_sum = values(pack_winograd_size(out, in));
+    pack_winograd(u->winograd, u->weight, out, in, u->k.group, false);
+    pack_winograd(u->winograd_back, u->weight, out, in, u->k.group, true);
+    pack_winograd(u->winograd_encoder, u->weight, in, out, u->k.group, false);
+    const size_t conv = winograd_scratch(most, most, s->side, s->side, IMAGES),
+                 pool = winograd_pool_scratch(most, most, s->side, s->side, IMAGES);
+    u->winograd_scratch = values((conv > pool ? conv : pool) / sizeof(float));
 }
 
 static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa, double zeros) {
@@ -272,6 +338,8 @@ static void setup_make(struct setup *u, const struct shape *s, enum cpu_isa isa,
         bytes = sparse_scratch(&u->sparse, s->kernel);
     u->scratch = values(bytes / sizeof(float));
     u->onednn = onednn_create(out, in, s->kernel, s->side, IMAGES);
+    u->onednn_encoder = onednn_create(in, out, s->kernel, s->side, IMAGES);
+    setup_winograd(u);
 }
 
 static void setup_free(struct setup *u) {
@@ -280,7 +348,9 @@ static void setup_free(struct setup *u) {
     free((void *)u->sparse.where);
     free(u->where), free(u->weight), free(u->bias), free(u->forward), free(u->back);
     free(u->encoder), free(u->packed), free(u->sum), free(u->sparse_sum), free(u->scratch);
-    onednn_free(u->onednn);
+    free(u->winograd), free(u->winograd_back), free(u->winograd_encoder), free(u->winograd_sum);
+    free(u->winograd_scratch);
+    onednn_free(u->onednn), onednn_free(u->onednn_encoder);
 }
 
 /* The sparse pass that comes least near to the machine's peak. */
@@ -295,54 +365,74 @@ static void cell(double value, const char *format, int width) {
     printf(" %*s", width, text);
 }
 
+static double over(double one, double other) { return one > 0 && other > 0 ? one / other : 0; }
+
+/* The smaller of those that are there (not 0). */
+static double least(double a, double b) { return !(a > 0) || (b > 0 && b < a) ? b : a; }
+
+/* Vector loads per FMA of the sparse kernels' inner loops; conv_pool's tile reuses what it loads.
+ */
+static const double loads[PASSES] = {1, 1, 1, 0.5, 0};
+
+enum side { DENSE, WINOGRAD, ONEDNN, SPARSE, SIDES };
+
+static bool run_side(struct setup *u, enum side side, enum pass pass) {
+    if (side == WINOGRAD) return run_winograd(u, pass);
+    if (side == ONEDNN) return run_onednn(u, pass);
+    if (side == SPARSE) return run_sparse(u, pass);
+    run_dense(u, pass);
+    return true;
+}
+
+static void row(struct slowest *slowest, const struct shape *s, enum pass p, double zeros,
+                const double us[SIDES], double work, double top, double top_load) {
+    const double rate = us[SPARSE] > 0 ? work / us[SPARSE] / 1e3 : 0;
+    const double share = top > 0 ? rate / top : 0;
+    const double bound = top > 0 && loads[p] > 0 ? fmin(1, top_load / top / loads[p]) : 1;
+    const double dense = least(us[DENSE], us[WINOGRAD]);
+    printf("%-24s %3.0f%%  %-10s %9.1f", s->name, zeros * 100, pass_names[p], us[DENSE]);
+    for (enum side side = WINOGRAD; side < SIDES; side++) cell(us[side], "%.1f", 9);
+    cell(over(dense, us[SPARSE]), "%.2fx", 7);
+    cell(over(us[ONEDNN], us[SPARSE]), "%.2fx", 7);
+    cell(over(us[ONEDNN], least(dense, us[SPARSE])), "%.2fx", 7);
+    cell(rate, "%.1f", 8);
+    cell(100 * share, "%.0f%%", 6);
+    cell(share > 0 ? 100 * bound : 0, "%.0f%%", 6);
+    printf("\n");
+    if (share > 0 && (slowest->share == 0 || share < slowest->share)) {
+        slowest->share = share;
+        snprintf(slowest->text, sizeof slowest->text, "%s of %s, %.0f %% zeros", pass_names[p],
+                 s->name, zeros * 100);
+    }
+}
+
 static void bench(struct slowest *slowest, const struct shape *s, enum cpu_isa isa, double zeros,
                   int reps) {
-    static double dense[PASSES][MOST_REPS], sparse[PASSES][MOST_REPS], other[PASSES][MOST_REPS],
-        peak[MOST_REPS];
+    static double times[SIDES][PASSES][MOST_REPS], peak[MOST_REPS], peak_load[MOST_REPS];
     struct setup u;
     setup_make(&u, s, isa, zeros);
     const double flops = 2.0 * s->side * s->side * s->kernel * s->kernel * s->sparse * s->dense;
     const int calls = (int)(4e8 / flops / IMAGES) + 1; /* some milliseconds a timing */
-    bool exists[PASSES];
     for (int r = -1; r < reps; r++) {
-        if (r >= 0) peak[r] = fma_rate(isa);
-        for (enum pass p = 0; p < PASSES; p++) {
-            const double start = now_us();
-            for (int i = 0; i < calls; i++) run_dense(&u, p);
-            const double between = now_us();
-            exists[p] = true;
-            for (int i = 0; i < calls && exists[p]; i++) exists[p] = run_sparse(&u, p);
-            const double after = now_us();
-            bool there = true;
-            for (int i = 0; i < calls && there; i++) there = run_onednn(&u, p);
-            const double end = now_us();
-            if (r < 0) continue;
-            dense[p][r] = (between - start) / calls / IMAGES;
-            sparse[p][r] = (after - between) / calls / IMAGES;
-            other[p][r] = there ? (end - after) / calls / IMAGES : 0;
-        }
+        const int at = r < 0 ? 0 : r; /* the warm-up's times are written over */
+        peak[at] = fma_rate(isa, false);
+        peak_load[at] = fma_rate(isa, true);
+        for (enum pass p = 0; p < PASSES; p++)
+            for (enum side side = 0; side < SIDES; side++) {
+                bool there = true;
+                const double start = now_us();
+                for (int i = 0; i < calls && there; i++) there = run_side(&u, side, p);
+                times[side][p][at] = there ? (now_us() - start) / calls / IMAGES : 0;
+            }
     }
-    const double top = median(peak, reps);
+    const double top = median(peak, reps), top_load = median(peak_load, reps);
     const double kept = (1 - zeros) / (s->pool * s->pool);
     for (enum pass p = 0; p < PASSES; p++) {
+        double us[SIDES];
         if (p == CONV_POOL && zeros > 0) continue;
-        const double was = median(dense[p], reps), one = median(other[p], reps),
-                     is = exists[p] ? median(sparse[p], reps) : 0;
+        for (enum side side = 0; side < SIDES; side++) us[side] = median(times[side][p], reps);
         const double work = p == CONV_POOL ? flops : flops * kept * (p == OUTER_DOT ? 2 : 1);
-        const double share = is > 0 && top > 0 ? work / is / 1e3 / top : 0;
-        printf("%-24s %3.0f%%  %-10s %9.1f", s->name, zeros * 100, pass_names[p], was);
-        cell(one, "%.1f", 9);
-        cell(is, "%.1f", 9);
-        cell(is > 0 ? was / is : 0, "%.2fx", 7);
-        cell(is > 0 ? one / is : 0, "%.2fx", 7);
-        cell(is > 0 ? work / is / 1e3 : 0, "%.1f", 8);
-        cell(100 * share, "%.0f%%", 6);
-        printf("\n");
-        if (share > 0 && (slowest->share == 0 || share < slowest->share)) {
-            slowest->share = share;
-            snprintf(slowest->text, sizeof slowest->text, "%s of %s, %.0f %% zeros", pass_names[p],
-                     s->name, zeros * 100);
-        }
+        row(slowest, s, p, zeros, us, work, top, top_load);
     }
     fflush(stdout);
     setup_free(&u);
@@ -364,16 +454,19 @@ int main(int argc, char **argv) {
     const enum cpu_isa isa = cpu_choose(&complaint);
     if (complaint) fprintf(stderr, "bench_kernels: %s\n", complaint);
     struct slowest slowest = {.share = 0};
-    printf("%s, FMA loop %.0f GFLOP/s; us an image on one thread; ", cpu_isa_name(isa),
-           fma_rate(isa));
+    printf("%s, FMA loop %.0f GFLOP/s, with a load each %.0f; us an image on one thread; ",
+           cpu_isa_name(isa), fma_rate(isa, false), fma_rate(isa, true));
     if (onednn_version())
         printf("oneDNN %s\n", onednn_version());
     else
         printf("built without oneDNN (libdnnl-dev), whose columns are empty\n");
-    printf("ratios: dense and oneDNN's time over sparse's; GFLOP/s and share of the FMA loop are "
-           "sparse's own operations\n");
-    printf("%-24s %-5s %-10s %9s %9s %9s %7s %7s %8s %6s\n", "shape", "zeros", "pass", "dense",
-           "oneDNN", "sparse", "dense/", "oneDNN/", "GFLOP/s", "peak");
+    printf("dense/, oneDNN/: our faster dense one's and oneDNN's time over sparse's; o./best: "
+           "oneDNN's over our fastest;\nGFLOP/s, peak: of sparse's own operations, and their share "
+           "of the FMA loop; bound: the share that loads allow.\nsparse's conv+pool is dense work "
+           "too: convolution, bias, ReLU, pool and switch in one; oneDNN's is without the pool.\n");
+    printf("%-24s %-5s %-10s %9s %9s %9s %9s %7s %7s %7s %8s %6s %6s\n", "shape", "zeros", "pass",
+           "dense", "winograd", "oneDNN", "sparse", "dense/", "oneDNN/", "o./best", "GFLOP/s",
+           "peak", "bound");
     for (size_t i = 0; i < SHAPES; i++) {
         if (only && !strchr(only, 'a' + (int)i)) continue;
         rng = rng_stream(1, RNG_WEIGHTS, 0);

@@ -3,7 +3,7 @@
 time, operations done and avoided, the rate of those done as a share of what this machine's
 multiply-adds alone reach, and why the pass runs so.
 
-    bench/passes.py [--swwae PATH] [--quick] [--nets N1,N2,N3,P,C,S]
+    bench/passes.py [--swwae PATH] [--quick] [--nets N1,N2,N3,P,P-supervised,C,S]
 
 Standard library only.
 """
@@ -20,6 +20,9 @@ NETS = {
     "N3": ("N3", "--arch (128)5c-2p-(128)3c-2p-(256)3c-(256)3c-2p-10fc --image 3x32x32"),
     "P": ("P, the paper's MNIST net",
           "--arch (64)5c-2p-(64)3c-2p-(64)3c-2p-10fc --image 1x32x32"),
+    "P-supervised": ("P, supervised: no decoder",
+                     "--arch (64)5c-2p-(64)3c-2p-(64)3c-2p-10fc --image 1x32x32 --lambda-rec 0"
+                     " --lambda-m 0"),
     "C": ("C, the paper's CIFAR net, with batch normalisation",
           "--arch (128)3c-(256)3c-2p-(256)3c-(512)3c-2p-(512)3c-(512)3c-2p-(512)3c-(512)3c-2p"
           "-128fc-10fc --image 3x32x32 --norm batch --batch 16"),
