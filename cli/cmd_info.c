@@ -8,7 +8,7 @@
 #define LABEL 12 /* width of the labels on the left */
 
 static const char usage[] = "info MODEL|RUN [--json]\n"
-                            "info --data NAME|DIR [--split test|train] [--pad SIDE] [--json]\n";
+                            "info --data NAME|DIR [options]\n";
 static const char about[] =
     "Describes a model: layers, output shapes, parameters, floating-point operations, memory, "
     "the shapes of what and where, classes, and the options it was trained with. Or describes a "
@@ -206,7 +206,7 @@ static void print_data(const json_t *data, const char *split) {
     json_int_t gray = json_integer_value(json_object_get(data, "gray"));
     json_int_t ignored = json_integer_value(json_object_get(data, "ignored"));
     if (gray && json_integer_value(json_object_get(data, "channels")) == 3)
-        printf("%-*s%lld of the images are gray, kept as 3 equal channels\n", LABEL, "",
+        printf("%-*s%lld of the files are gray, kept as 3 equal channels\n", LABEL, "",
                (long long)gray);
     if (ignored)
         printf("%-*s%lld files in the class folders are neither .png nor .jpg, and left out\n",
@@ -232,6 +232,31 @@ static void print_data(const json_t *data, const char *split) {
     }
 }
 
+/* Opens the data of --data: without --split the test images, or the training images of data that
+ * has no others. *split is then which. False after telling what failed; *outcome is the exit
+ * status. */
+static bool open_described(swwae_dataset **dataset, const char **split, const struct args *args,
+                           enum outcome *outcome) {
+    static const char *const splits[] = {"train", "test"};
+    long pad, test_count;
+    int chosen = args_choice(args, "split", splits, 2, SWWAE_SPLIT_TEST);
+    *outcome = OUTCOME_MISUSED;
+    if (chosen < 0 || !args_number(args, "pad", 0, 4096, 0, &pad) ||
+        !args_number(args, "test-count", 0, UINT32_MAX, 0, &test_count))
+        return false;
+    swwae_status status = swwae_dataset_open_held_out(
+        dataset, args_value(args, "data"), (swwae_split)chosen, (int)pad, (size_t)test_count);
+    if (status == SWWAE_E_IO && !args_given(args, "split")) {
+        chosen = SWWAE_SPLIT_TRAIN;
+        status = swwae_dataset_open(dataset, args_value(args, "data"), SWWAE_SPLIT_TRAIN, (int)pad);
+    }
+    *split = splits[chosen];
+    if (status == SWWAE_OK) return true;
+    *outcome = status == SWWAE_E_ARGUMENT ? report_misused(args->command, "%s", swwae_last_error())
+                                          : report_library(args->command);
+    return false;
+}
+
 /* ---- Command ----------------------------------------------------------------------------- */
 
 enum outcome command_info(int argc, char **argv) {
@@ -239,9 +264,12 @@ enum outcome command_info(int argc, char **argv) {
         {.name = "data", .argument = "NAME|DIR", .help = "describe this data set, not a model"},
         {.name = "split",
          .argument = "test|train",
-         .fallback = "test",
-         .help = "which of its "
-                 "images"},
+         .fallback = "test where there are any",
+         .help = "which of its images"},
+        {.name = "test-count",
+         .argument = "N",
+         .fallback = "0",
+         .help = "training images held out as test images; 0: the data's own"},
         {.name = "pad",
          .argument = "SIDE",
          .fallback = "0",
@@ -257,7 +285,6 @@ enum outcome command_info(int argc, char **argv) {
     enum outcome outcome;
     swwae_model *model = NULL;
     swwae_dataset *dataset = NULL;
-    char *data = NULL;
     json_t *object = NULL;
     if (!args_parse(&args, argc, argv, &outcome)) return outcome;
     const char *split = args_value(&args, "split");
@@ -267,15 +294,18 @@ enum outcome command_info(int argc, char **argv) {
                                   "\"%s\" and --data exclude each other: describe "
                                   "one at a time",
                                   args.operands[0]);
-        if (!open_data(&dataset, &data, &args, NULL, &outcome)) goto done;
+        if (!open_described(&dataset, &split, &args, &outcome)) goto done;
     } else {
         if (args.operand_count != 1)
             return report_misused(args.command,
                                   "expected one MODEL or RUN, or --data NAME; %d "
                                   "found",
                                   args.operand_count);
-        if (split || args_given(&args, "pad"))
-            return report_misused(args.command, "--%s needs --data", split ? "split" : "pad");
+        if (split || args_given(&args, "pad") || args_given(&args, "test-count"))
+            return report_misused(args.command, "--%s needs --data",
+                                  split                      ? "split"
+                                  : args_given(&args, "pad") ? "pad"
+                                                             : "test-count");
         if (!open_model(&model, &args, args.operands[0], &outcome)) goto done;
     }
     object = describe(&args, model, dataset);
@@ -286,11 +316,10 @@ enum outcome command_info(int argc, char **argv) {
     else if (model)
         print_model(object);
     else
-        print_data(object, split ? split : "test");
+        print_data(object, split);
 done:
     json_decref(object);
     swwae_dataset_free(dataset);
     swwae_model_free(model);
-    free(data);
     return outcome;
 }

@@ -13,6 +13,7 @@ enum outcome command_eval(int argc, char **argv);
 enum outcome command_predict(int argc, char **argv);
 enum outcome command_reconstruct(int argc, char **argv);
 enum outcome command_encode(int argc, char **argv);
+enum outcome command_labels(int argc, char **argv);
 enum outcome command_info(int argc, char **argv);
 enum outcome command_bench(int argc, char **argv);
 enum outcome command_study(int argc, char **argv);
@@ -27,19 +28,24 @@ bool open_model(swwae_model **model, const struct args *args, const char *path,
 bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *outcome);
 
 /* The options of a command that works on a model's data; see open_data. */
-#define DATA_ARGS                                                                                  \
-    {.name = "data",                                                                               \
-     .argument = "NAME|DIR",                                                                       \
-     .fallback = "what the model was trained on",                                                  \
-     .help = "a named data set or a data set's folder"},                                           \
-        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"}, { \
-        .name = "pad", .argument = "SIDE", .fallback = "as in training",                           \
-        .help = "zero-pad the images to SIDE x SIDE; 0: leave them"                                \
+#define DATA_ARGS                                                                                \
+    {.name = "data",                                                                             \
+     .argument = "NAME|DIR",                                                                     \
+     .fallback = "what the model was trained on",                                                \
+     .help = "a named data set or a data set's folder"},                                         \
+        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"}, \
+        {.name = "test-count",                                                                   \
+         .argument = "N",                                                                        \
+         .fallback = "as in training",                                                           \
+         .help = "training images held out as test images; 0, and with --data: the data's own"}, \
+    {                                                                                            \
+        .name = "pad", .argument = "SIDE", .fallback = "as in training",                         \
+        .help = "zero-pad the images to SIDE x SIDE; 0: leave them"                              \
     }
 
-/* Opens the data --data, --split and --pad name; what is not given is what the model was trained
- * on, and its test images. *name: the data's, NULL before, malloc'ed; the caller frees it, also
- * after a failure. False as above. */
+/* Opens the data --data, --split, --test-count and --pad name; what is not given is what the model
+ * was trained on, and its test images. *name: the data's, NULL before, malloc'ed; the caller frees
+ * it, also after a failure. False as above. */
 bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
                const swwae_model *model, enum outcome *outcome);
 

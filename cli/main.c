@@ -17,6 +17,7 @@ static const struct command {
     {"reconstruct", "draw images above what the decoder makes of them", command_reconstruct},
     {"encode", "write what and where of a data set as NumPy files", command_encode},
     {"info", "describe a model, a run or a data set", command_info},
+    {"labels", "draw labelled images as an index file", command_labels},
     {"bench", "time a model on this machine, and explain where the time goes", command_bench},
     {"study", "run one of the paper's experiments", command_study},
 };
@@ -98,19 +99,23 @@ static char *copy_text(const char *text) {
 bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
                const swwae_model *model, enum outcome *outcome) {
     static const char *const splits[] = {"train", "test"};
-    long pad;
+    long pad, test_count;
     int split = args_choice(args, "split", splits, 2, SWWAE_SPLIT_TEST);
     *outcome = OUTCOME_MISUSED;
-    if (split < 0 || !args_number(args, "pad", 0, 4096, 0, &pad)) return false;
+    if (split < 0 || !args_number(args, "pad", 0, 4096, 0, &pad) ||
+        !args_number(args, "test-count", 0, UINT32_MAX, 0, &test_count))
+        return false;
 
     *outcome = OUTCOME_FAILED;
     const char *given = args_value(args, "data");
     json_t *description = NULL;
     if (model && !(description = describe(args, model, NULL))) return false;
     /* "data" is a name, which for a folder is not its path: that is among the options. */
+    const bool own = !given && !args_given(args, "test-count");
     if (!given) {
         const json_t *options = json_object_get(description, "options");
         given = json_string_value(json_object_get(options, "data"));
+        if (own) test_count = json_integer_value(json_object_get(options, "test-count"));
     }
     if (!given) given = json_string_value(json_object_get(description, "data"));
     if (!args_given(args, "pad")) pad = json_integer_value(json_object_get(description, "pad"));
@@ -120,7 +125,10 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     } else if (!(*name = copy_text(given))) {
         report_failed(args->command, "out of memory");
     } else {
-        swwae_status status = swwae_dataset_open(dataset, given, (swwae_split)split, (int)pad);
+        swwae_status status = swwae_dataset_open_held_out(dataset, given, (swwae_split)split,
+                                                          (int)pad, (size_t)test_count);
+        if (status == SWWAE_OK && own && test_count)
+            status = swwae_dataset_check_held_out(*dataset, model);
         json_decref(description);
         if (status == SWWAE_OK) return true;
         *outcome = status == SWWAE_E_ARGUMENT && args_given(args, "data")

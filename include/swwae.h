@@ -175,6 +175,17 @@ typedef enum swwae_split { SWWAE_SPLIT_TRAIN = 0, SWWAE_SPLIT_TEST } swwae_split
 SWWAE_API swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name,
                                           swwae_split split, int pad);
 
+/* The same for data without test images of its own: test_count of the training images, the same
+ * number of each class, are the test images, and the training images are the others. They are drawn
+ * from the data alone. 0: the data's own test images. */
+SWWAE_API swwae_status swwae_dataset_open_held_out(swwae_dataset **dataset, const char *name,
+                                                   swwae_split split, int pad, size_t test_count);
+
+/* SWWAE_E_DATA when a training of the model held out test images (option test-count) and those of
+ * the data set are others: then the data has changed, and some may have been trained on. */
+SWWAE_API swwae_status swwae_dataset_check_held_out(const swwae_dataset *dataset,
+                                                    const swwae_model *model);
+
 /* Reads image files (PNG, JPEG, IDX, .npy) as one data set without labels, ready for the model:
  * converted to its number of channels, padded as its training images were. */
 SWWAE_API swwae_status swwae_dataset_open_files(swwae_dataset **dataset, const char *const *paths,
@@ -287,7 +298,11 @@ SWWAE_API const char *swwae_options_get(const swwae_options *options, const char
 /* Sets every option a JSON file names (a run's config.json, for instance). */
 SWWAE_API swwae_status swwae_options_load(swwae_options *options, const char *path);
 
-/* Trains as options say and leaves a run folder: config.json, labels.json, metrics.csv,
+/* The images whose labels a training with these options would use, as the text of an index file for
+ * the option label-file (docs/formats.md). *text is released with swwae_text_free. */
+SWWAE_API swwae_status swwae_draw_labels(const swwae_options *options, char **text);
+
+/* Trains as options say and leaves a run folder: config.json, labels.json, labels.csv, metrics.csv,
  * model.safetensors (best on validation), checkpoint.safetensors (last, to resume).
  * progress may be NULL. */
 SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_fn progress,

@@ -32,6 +32,20 @@ fail:
     return status;
 }
 
+swwae_status swwae_dataset_check_held_out(const swwae_dataset *dataset, const swwae_model *model) {
+    swwae_status status = SWWAE_OK;
+    NEED(dataset);
+    NEED(model);
+    CHECK(
+        model->held_out == dataset->held_out, SWWAE_E_DATA,
+        "the test images held out of %s are not those of the model's training: the data has "
+        "changed since, and some may have been trained on; bring the data back as it was, or name "
+        "other test images with --data",
+        dataset->name);
+fail:
+    return status;
+}
+
 /* ---- Models ----------------------------------------------------------------------------- */
 
 swwae_status swwae_model_create(swwae_model **model, const char *arch, int channels, int height,
@@ -252,6 +266,15 @@ void swwae_evaluation_clear(swwae_evaluation *evaluation) {
 }
 
 /* ---- Training --------------------------------------------------------------------------- */
+
+swwae_status swwae_draw_labels(const swwae_options *options, char **text) {
+    swwae_status status = SWWAE_OK;
+    NEED(options);
+    NEED(text);
+    TRY(recipe_draw_text(text, options));
+fail:
+    return status;
+}
 
 swwae_status swwae_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;

@@ -42,7 +42,7 @@ def test_help():
     top = run("--help")
     check("--help", top.returncode == 0 and not top.stderr and run("help").stdout == top.stdout
           and run("-h").stdout == top.stdout, told(top))
-    for command in "train eval predict reconstruct encode info bench study".split():
+    for command in "train eval predict reconstruct encode info labels bench study".split():
         result = run(command, "--help")
         good = (result.returncode == 0 and not result.stderr
                 and result.stdout.startswith(f"usage: swwae {command}")
@@ -150,8 +150,8 @@ def test_mistakes():
         ("missing data folder", "info", ["--data", "no/where"], 1,
          "the data folder no/where does not exist"),
         ("empty data folder", "info", ["--data", "./folder"], 1,
-         "./folder holds no test images: neither MNIST's IDX files (t10k-images-idx3-ubyte, plain "
-         "or .gz), nor CIFAR's binary files, nor class folders of PNG or JPEG files"),
+         "./folder holds no training images: neither MNIST's IDX files (train-images-idx3-ubyte, "
+         "plain or .gz), nor CIFAR's binary files, nor class folders of PNG or JPEG files"),
         ("missing --config file", "train", ["--config", "nowhere.json"], 1,
          "nowhere.json: cannot be opened (No such file or directory)"),
         ("bad value in --config", "train", ["--config", "bad.json"], 1,
@@ -215,8 +215,8 @@ def test_train():
           result.stderr)
     files = sorted(os.listdir("run one"))
     check("train: the run's files", files == ["checkpoint.safetensors", "config.json",
-                                              "labels.json", "metrics.csv", "model.safetensors"],
-          files)
+                                              "labels.csv", "labels.json", "metrics.csv",
+                                              "model.safetensors"], files)
     expect("train: --out that holds a run", ["train", *TINY, "--steps", "3", "--out", "run one"],
            2, misuse("train", "option --out: run one already holds a run (config.json); go on "
                      "with it by --resume run one, or name another folder"))

@@ -72,6 +72,38 @@ static void test_balance(void **state) {
     swwae_dataset_free(d);
 }
 
+/* Around its own labelled images a draw comes out again, whatever its validation images. */
+static void test_around(void **state) {
+    (void)state;
+    struct swwae_dataset *d = make(300, 3);
+    for (int i = 0; i < 40; i++) d->labels[i] = -1;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        struct label_draw drawn, again;
+        const size_t validation = (size_t)seed * 5;
+        assert_int_equal(labels_draw(&drawn, d, 60, validation, seed), SWWAE_OK);
+        assert_int_equal(
+            labels_draw_around(&again, d, drawn.labelled, drawn.labelled_count, validation, seed),
+            SWWAE_OK);
+        check_partition(d, &again);
+        assert_int_equal(again.labelled_count, 60);
+        assert_int_equal(again.validation_count, validation);
+        assert_memory_equal(again.labelled, drawn.labelled, 60 * sizeof *drawn.labelled);
+        assert_memory_equal(again.validation, drawn.validation,
+                            validation * sizeof *drawn.validation);
+        labels_free(&drawn);
+        labels_free(&again);
+    }
+    /* images that are not balanced, and all others for validation */
+    static const uint32_t few[] = {41, 44, 47};
+    struct label_draw draw;
+    assert_int_equal(labels_draw_around(&draw, d, few, 3, 297, 1), SWWAE_OK);
+    check_partition(d, &draw);
+    assert_true(draw.labelled_count == 3 && draw.unlabelled_count == 0);
+    labels_free(&draw);
+    assert_int_equal(labels_draw_around(&draw, d, few, 3, 298, 1), SWWAE_E_DATA);
+    swwae_dataset_free(d);
+}
+
 static void test_seeds(void **state) {
     (void)state;
     struct swwae_dataset *d = make(500, 5);
@@ -208,9 +240,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_balance),   cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_pinned),    cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_uneven),    cmocka_unit_test(test_partly_labelled),
-        cmocka_unit_test(test_no_labels), cmocka_unit_test(test_refusals)};
+        cmocka_unit_test(test_balance),         cmocka_unit_test(test_around),
+        cmocka_unit_test(test_seeds),           cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_uniform),         cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_partly_labelled), cmocka_unit_test(test_no_labels),
+        cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests_name("labels", tests, NULL, NULL);
 }

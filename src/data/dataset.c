@@ -2,6 +2,7 @@
 #include "data/dataset.h"
 
 #include "data/input.h"
+#include "data/shapes.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ void swwae_dataset_free(swwae_dataset *dataset) {
     free(dataset->files);
     free(dataset->file_first);
     free(dataset->folder);
+    free(dataset->number);
     free(dataset->truth);
     free(dataset->class_names);
     free(dataset->labels);
@@ -150,6 +152,14 @@ fail:
     return status;
 }
 
+size_t dataset_number(const struct swwae_dataset *dataset, size_t i) {
+    return dataset->number ? dataset->number[i] : i;
+}
+
+size_t dataset_total(const struct swwae_dataset *dataset) {
+    return dataset->total ? dataset->total : dataset->count;
+}
+
 static size_t image_bytes(const struct swwae_dataset *dataset) {
     return (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
 }
@@ -158,6 +168,29 @@ void dataset_image(const struct swwae_dataset *dataset, size_t i, float *image) 
     size_t bytes = image_bytes(dataset);
     const uint8_t *in = dataset->images + i * bytes;
     for (size_t j = 0; j < bytes; j++) image[j] = (float)in[j] / 255.0f;
+}
+
+swwae_status dataset_keep(struct swwae_dataset *dataset, const uint32_t *images, size_t count) {
+    swwae_status status = SWWAE_OK;
+    struct swwae_dataset *d = dataset;
+    const size_t bytes = image_bytes(d);
+    uint32_t *number = malloc((count + 1) * sizeof *number);
+    CHECK(number, SWWAE_E_MEMORY, "not enough memory for the numbers of %zu images", count);
+    for (size_t k = 0; k < count; k++) {
+        const size_t i = images[k]; /* >= k */
+        number[k] = (uint32_t)dataset_number(d, i);
+        memmove(d->images + k * bytes, d->images + i * bytes, bytes);
+        if (d->labels) d->labels[k] = d->labels[i];
+        if (d->truth) d->truth[k] = d->truth[i];
+    }
+    d->total = dataset_total(d);
+    d->count = count;
+    free(d->number);
+    d->number = number;
+    uint8_t *smaller = realloc(d->images, (count ? count : 1) * bytes);
+    if (smaller) d->images = smaller;
+fail:
+    return status;
 }
 
 /* ---- public questions ---- */
@@ -183,6 +216,8 @@ int32_t swwae_dataset_label(const swwae_dataset *dataset, size_t i) {
 
 const char *swwae_dataset_source(swwae_dataset *dataset, size_t i) {
     if (!dataset || i >= dataset->count) return "";
+    const size_t all = dataset_total(dataset);
+    i = dataset_number(dataset, i);
     size_t low = 0, high = dataset->file_count; /* the last file whose first image is <= i */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -196,7 +231,7 @@ const char *swwae_dataset_source(swwae_dataset *dataset, size_t i) {
         return dataset->source;
     }
     size_t f = low - 1, first = dataset->file_first[f];
-    size_t end = low < dataset->file_count ? dataset->file_first[low] : dataset->count;
+    size_t end = low < dataset->file_count ? dataset->file_first[low] : all;
     const char *path = dataset->files[f];
     if (!dataset->paths_given) path = input_base_name(path);
     if (end - first > 1)

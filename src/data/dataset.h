@@ -24,6 +24,9 @@ struct swwae_dataset {
     size_t file_count;
     bool paths_given;  /* sources are the files' paths, not their base names */
     char *folder;      /* what the paths start from, in a folder of class folders; else NULL */
+    uint32_t *number;  /* (count) the images' numbers in the files, rising; NULL: 0, 1, ... */
+    size_t total;      /* images in the files where some are held out; 0: none is */
+    uint64_t held_out; /* fingerprint of the images held out; 0: none is */
     size_t gray;       /* of class folders: images without colour */
     size_t ignored;    /* of class folders: other files in them */
     char source[4128]; /* swwae_dataset_source's answer: a path and a number */
@@ -47,6 +50,15 @@ swwae_status dataset_add_file(struct swwae_dataset *dataset, const char *path, s
 
 /* Whether a name can be a class's: 1 to 63 bytes of UTF-8 without control characters. */
 bool dataset_name_good(const char *name);
+
+/* The number of image i among those of the files. */
+size_t dataset_number(const struct swwae_dataset *dataset, size_t i);
+
+/* All images in the files, those that are held out too. */
+size_t dataset_total(const struct swwae_dataset *dataset);
+
+/* Keeps `count` images, numbers in `images`, rising. SWWAE_E_MEMORY. */
+swwae_status dataset_keep(struct swwae_dataset *dataset, const uint32_t *images, size_t count);
 
 /* Zero-pads every image, centred, to side x side (odd remainders go to the right and bottom).
  * side 0 or the present size: nothing to do. SWWAE_E_DATA if an image is larger, SWWAE_E_ARGUMENT

@@ -97,43 +97,93 @@ static swwae_status collect(const struct work *work, enum role role, uint32_t **
     return SWWAE_OK;
 }
 
-swwae_status labels_draw(struct label_draw *draw, const struct swwae_dataset *dataset, long labels,
-                         size_t validation, uint64_t seed) {
+/* What every draw needs; `taken` images have a role before validation. */
+static swwae_status check_sizes(const struct swwae_dataset *dataset, size_t taken,
+                                size_t validation) {
     swwae_status status = SWWAE_OK;
-    struct work work = {.dataset = dataset};
-    struct label_draw result = {0};
-    size_t classes = (size_t)dataset->classes, count = dataset->count;
-    CHECK(labels >= -1, SWWAE_E_ARGUMENT,
-          "labels is %ld, expected -1 (all), 0 (none) or a positive number", labels);
+    const size_t count = dataset->count;
     CHECK(count <= UINT32_MAX, SWWAE_E_DATA, "%s has more than %lu images", dataset->name,
           (unsigned long)UINT32_MAX);
     CHECK(validation < count, SWWAE_E_DATA,
           "%zu validation images leave none of the %zu of %s to train on; choose fewer", validation,
           count, dataset->name);
-    work.roles = calloc(count, sizeof *work.roles);
-    work.order = calloc(count, sizeof *work.order);
-    work.available = calloc(classes + 1, sizeof *work.available);
-    work.quota = calloc(classes + 1, sizeof *work.quota);
-    CHECK(work.roles && work.order && work.available && work.quota, SWWAE_E_MEMORY,
-          "not enough memory to draw labels");
-    for (size_t i = 0; i < count; i++) work.available[class_of(dataset, i)]++;
+    CHECK(validation <= count - taken, SWWAE_E_DATA,
+          "%zu labelled and %zu validation images are more than the %zu of %s; choose fewer", taken,
+          validation, count, dataset->name);
+fail:
+    return status;
+}
 
-    spread(&work, validation);
-    assign(&work, ROLE_VALIDATION, rng_stream(seed, RNG_VALIDATION, 0));
-    TRY(set_label_quota(&work, labels));
-    assign(&work, ROLE_LABELLED, rng_stream(seed, RNG_LABELS, 0));
+/* false: no memory. */
+static bool begin(struct work *work, const struct swwae_dataset *dataset) {
+    const size_t classes = (size_t)dataset->classes, count = dataset->count;
+    work->dataset = dataset;
+    work->roles = calloc(count, sizeof *work->roles);
+    work->order = calloc(count, sizeof *work->order);
+    work->available = calloc(classes + 1, sizeof *work->available);
+    work->quota = calloc(classes + 1, sizeof *work->quota);
+    if (!work->roles || !work->order || !work->available || !work->quota) return false;
+    for (size_t i = 0; i < count; i++) work->available[class_of(dataset, i)]++;
+    return true;
+}
 
-    TRY(collect(&work, ROLE_LABELLED, &result.labelled, &result.labelled_count));
-    TRY(collect(&work, ROLE_UNLABELLED, &result.unlabelled, &result.unlabelled_count));
-    TRY(collect(&work, ROLE_VALIDATION, &result.validation, &result.validation_count));
+static void end(struct work *work) {
+    free(work->roles);
+    free(work->order);
+    free(work->available);
+    free(work->quota);
+}
+
+static void take_validation(struct work *work, size_t validation, uint64_t seed) {
+    spread(work, validation);
+    assign(work, ROLE_VALIDATION, rng_stream(seed, RNG_VALIDATION, 0));
+}
+
+static swwae_status collect_all(const struct work *work, struct label_draw *draw) {
+    swwae_status status = SWWAE_OK;
+    struct label_draw result = {0};
+    TRY(collect(work, ROLE_LABELLED, &result.labelled, &result.labelled_count));
+    TRY(collect(work, ROLE_UNLABELLED, &result.unlabelled, &result.unlabelled_count));
+    TRY(collect(work, ROLE_VALIDATION, &result.validation, &result.validation_count));
     *draw = result;
     result = (struct label_draw){0};
 fail:
     labels_free(&result);
-    free(work.roles);
-    free(work.order);
-    free(work.available);
-    free(work.quota);
+    return status;
+}
+
+swwae_status labels_draw(struct label_draw *draw, const struct swwae_dataset *dataset, long labels,
+                         size_t validation, uint64_t seed) {
+    swwae_status status = SWWAE_OK;
+    struct work work = {0};
+    CHECK(labels >= -1, SWWAE_E_ARGUMENT,
+          "labels is %ld, expected -1 (all), 0 (none) or a positive number", labels);
+    TRY(check_sizes(dataset, 0, validation));
+    CHECK(begin(&work, dataset), SWWAE_E_MEMORY, "not enough memory to draw labels");
+    take_validation(&work, validation, seed);
+    TRY(set_label_quota(&work, labels));
+    assign(&work, ROLE_LABELLED, rng_stream(seed, RNG_LABELS, 0));
+    TRY(collect_all(&work, draw));
+fail:
+    end(&work);
+    return status;
+}
+
+swwae_status labels_draw_around(struct label_draw *draw, const struct swwae_dataset *dataset,
+                                const uint32_t *labelled, size_t count, size_t validation,
+                                uint64_t seed) {
+    swwae_status status = SWWAE_OK;
+    struct work work = {0};
+    TRY(check_sizes(dataset, count, validation));
+    CHECK(begin(&work, dataset), SWWAE_E_MEMORY, "not enough memory to draw labels");
+    for (size_t k = 0; k < count; k++) {
+        work.roles[labelled[k]] = ROLE_LABELLED;
+        work.available[class_of(dataset, labelled[k])]--;
+    }
+    take_validation(&work, validation, seed);
+    TRY(collect_all(&work, draw));
+fail:
+    end(&work);
     return status;
 }
 

@@ -24,6 +24,12 @@ struct label_draw {
 swwae_status labels_draw(struct label_draw *draw, const struct swwae_dataset *dataset, long labels,
                          size_t validation, uint64_t seed);
 
+/* The same draw of validation images around labelled ones that are given: `count` different images,
+ * each with a label. With the images that labels_draw draws it draws the same again. */
+swwae_status labels_draw_around(struct label_draw *draw, const struct swwae_dataset *dataset,
+                                const uint32_t *labelled, size_t count, size_t validation,
+                                uint64_t seed);
+
 /* Accepts NULL and a zeroed struct. */
 void labels_free(struct label_draw *draw);
 

@@ -3,6 +3,7 @@
 #include "data/class_folders.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
+#include "data/hold_out.h"
 #include "data/idx_folder.h"
 #include "data/path.h"
 #include "data/shapes.h"
@@ -201,8 +202,27 @@ fail:
     return status;
 }
 
-swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name, swwae_split split,
-                                int pad) {
+static swwae_status open_any(struct swwae_dataset **dataset, const char *name, swwae_split split) {
+    swwae_status status = SWWAE_OK;
+    const struct known *known = find_known(name);
+    if (strcmp(name, "shapes") == 0) {
+        TRY(shapes_generate(dataset, SHAPES_SEED, split,
+                            split == SWWAE_SPLIT_TRAIN ? SHAPES_TRAIN_COUNT : SHAPES_TEST_COUNT));
+    } else if (known) {
+        TRY(open_known(dataset, known, split));
+    } else {
+        CHECK(strchr(name, '/') || path_is_there(name), SWWAE_E_ARGUMENT,
+              "there is no data set \"%s\", expected shapes, mnist, fashion-mnist, cifar10, "
+              "cifar100 or the folder of a data set",
+              name);
+        TRY(open_folder(dataset, name, split));
+    }
+fail:
+    return status;
+}
+
+swwae_status swwae_dataset_open_held_out(swwae_dataset **dataset, const char *name,
+                                         swwae_split split, int pad, size_t test_count) {
     swwae_status status = SWWAE_OK;
     struct swwae_dataset *d = NULL;
     CHECK(dataset && name, SWWAE_E_ARGUMENT, "swwae_dataset_open was given NULL");
@@ -210,23 +230,17 @@ swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name, swwae
           "split is %d, expected train (0) or test (1)", (int)split);
     CHECK(pad >= 0 && pad <= DATASET_SIDE_LIMIT, SWWAE_E_ARGUMENT,
           "pad is %d, expected 0 (none) to %d", pad, DATASET_SIDE_LIMIT);
-    const struct known *known = find_known(name);
-    if (strcmp(name, "shapes") == 0) {
-        TRY(shapes_generate(&d, SHAPES_SEED, split,
-                            split == SWWAE_SPLIT_TRAIN ? SHAPES_TRAIN_COUNT : SHAPES_TEST_COUNT));
-    } else if (known) {
-        TRY(open_known(&d, known, split));
-    } else {
-        CHECK(strchr(name, '/') || path_is_there(name), SWWAE_E_ARGUMENT,
-              "there is no data set \"%s\", expected shapes, mnist, fashion-mnist, cifar10, "
-              "cifar100 or the folder of a data set",
-              name);
-        TRY(open_folder(&d, name, split));
-    }
+    TRY(open_any(&d, name, test_count ? SWWAE_SPLIT_TRAIN : split));
+    TRY(hold_out(d, split, test_count));
     TRY(dataset_pad(d, pad));
     *dataset = d;
     return SWWAE_OK;
 fail:
     swwae_dataset_free(d);
     return status;
+}
+
+swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *name, swwae_split split,
+                                int pad) {
+    return swwae_dataset_open_held_out(dataset, name, split, pad, 0);
 }

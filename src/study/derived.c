@@ -17,8 +17,8 @@
 
 swwae_status study_open_data(swwae_dataset **dataset, const struct study *study,
                              swwae_split split) {
-    return swwae_dataset_open(dataset, swwae_options_get(study->options, "data"), split,
-                              study->options->settings.pad);
+    const struct settings *s = &study->options->settings;
+    return swwae_dataset_open_held_out(dataset, s->data, split, s->pad, (size_t)s->test_count);
 }
 
 void study_shift(float *to, const float *from, int dx, int dy, int channels, int height,
@@ -146,6 +146,7 @@ swwae_status study_derive_data(struct study *study, size_t train_count, size_t t
     TRY(copy_split(study, SWWAE_SPLIT_TEST, test_count, most));
     TRY(swwae_options_set(study->options, "data", path));
     TRY(swwae_options_set(study->options, "pad", "0"));
+    TRY(swwae_options_set(study->options, "test-count", "0")); /* the copy has test images */
 fail:
     return status;
 }

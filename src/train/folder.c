@@ -9,14 +9,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/label_file.h"
 #include "io/file.h"
 #include "train/model_file.h"
 
 #define LABELS_LIMIT (1u << 30) /* bytes of labels.json */
 #define RUNS_LIMIT 100000
 
-static const char *const files[] = {"config.json", "labels.json", "metrics.csv", MODEL_FILE,
-                                    CHECKPOINT_FILE};
+static const char *const files[] = {"config.json", "labels.json", "labels.csv",
+                                    "metrics.csv", MODEL_FILE,    CHECKPOINT_FILE};
 
 static char *join(const char *folder, const char *file) {
     size_t length = strlen(folder), room = length + strlen(file) + 2;
@@ -29,7 +30,8 @@ static char *join(const char *folder, const char *file) {
 swwae_status folder_name(struct folder *folder, const char *path) {
     swwae_status status = SWWAE_OK;
     struct folder made = {.path = strdup(path)};
-    char **member[] = {&made.config, &made.labels, &made.metrics, &made.model, &made.checkpoint};
+    char **member[] = {&made.config,  &made.labels, &made.draw,
+                       &made.metrics, &made.model,  &made.checkpoint};
     CHECK(made.path, SWWAE_E_MEMORY, "%.400s: no memory for the names of its files", path);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         *member[i] = join(path, files[i]);
@@ -46,6 +48,7 @@ void folder_free(struct folder *folder) {
     free(folder->path);
     free(folder->config);
     free(folder->labels);
+    free(folder->draw);
     free(folder->metrics);
     free(folder->model);
     free(folder->checkpoint);
@@ -53,8 +56,8 @@ void folder_free(struct folder *folder) {
 }
 
 void folder_discard(const struct folder *folder) {
-    const char *const made[] = {folder->config, folder->labels, folder->metrics, folder->model,
-                                folder->checkpoint};
+    const char *const made[] = {folder->config,  folder->labels, folder->draw,
+                                folder->metrics, folder->model,  folder->checkpoint};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
         if (made[i]) unlink(made[i]);
 }
@@ -127,10 +130,27 @@ swwae_status folder_write_config(const struct folder *folder, const swwae_option
 
 /* ---- labels.json ------------------------------------------------------------------------ */
 
-static void print_indices(FILE *to, const char *key, const uint32_t *indices, size_t count) {
+static void print_number(FILE *to, size_t place, size_t number) {
+    fprintf(to, "%s%s%zu", place ? "," : "", place % 16 || !place ? "" : "\n   ", number);
+}
+
+/* Numbers of the images in the data's files. */
+static void print_indices(FILE *to, const char *key, const uint32_t *indices, size_t count,
+                          const struct swwae_dataset *dataset) {
     fprintf(to, ",\n  \"%s\": [", key);
-    for (size_t i = 0; i < count; i++)
-        fprintf(to, "%s%s%" PRIu32, i ? "," : "", i % 16 || !i ? "" : "\n   ", indices[i]);
+    for (size_t i = 0; i < count; i++) print_number(to, i, dataset_number(dataset, indices[i]));
+    fprintf(to, "]");
+}
+
+/* The images of the files that the training set lacks. */
+static void print_held_out(FILE *to, const struct swwae_dataset *dataset) {
+    size_t place = 0, next = 0;
+    fprintf(to, ",\n  \"test_fingerprint\": \"%016" PRIx64 "\",\n  \"test\": [", dataset->held_out);
+    for (size_t i = 0; i <= dataset->count; i++) {
+        size_t end = i < dataset->count ? dataset_number(dataset, i) : dataset_total(dataset);
+        for (; next < end; next++) print_number(to, place++, next);
+        next = end + 1;
+    }
     fprintf(to, "]");
 }
 
@@ -156,12 +176,13 @@ static swwae_status labels_text(char **text, size_t *size, const struct label_dr
     char *made = NULL;
     FILE *to = open_memstream(&made, size);
     CHECK(to, SWWAE_E_MEMORY, "no memory for the drawn labels");
-    fprintf(to, "{\n  \"seed\": %" PRIu64 ",\n  \"images\": %zu", seed, dataset->count);
+    fprintf(to, "{\n  \"seed\": %" PRIu64 ",\n  \"images\": %zu", seed, dataset_total(dataset));
     TRY(print_counts(to, "labelled_per_class", draw->labelled, draw->labelled_count, dataset));
     TRY(print_counts(to, "validation_per_class", draw->validation, draw->validation_count,
                      dataset));
-    print_indices(to, "labelled", draw->labelled, draw->labelled_count);
-    print_indices(to, "validation", draw->validation, draw->validation_count);
+    print_indices(to, "labelled", draw->labelled, draw->labelled_count, dataset);
+    print_indices(to, "validation", draw->validation, draw->validation_count, dataset);
+    if (dataset->held_out) print_held_out(to, dataset);
     fprintf(to, "\n}\n");
     bool good = !ferror(to);
     good = !fclose(to) && good;
@@ -181,6 +202,11 @@ swwae_status folder_write_labels(const struct folder *folder, const struct label
     size_t size = 0;
     swwae_status status = labels_text(&text, &size, draw, dataset, seed);
     if (status == SWWAE_OK) status = file_write(folder->labels, text, size);
+    free(text);
+    text = NULL;
+    if (status == SWWAE_OK && draw->labelled_count)
+        status = label_file_text(&text, draw->labelled, draw->labelled_count, dataset);
+    if (text) status = file_write(folder->draw, text, strlen(text));
     free(text);
     return status;
 }

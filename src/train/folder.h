@@ -8,7 +8,7 @@
 
 /* Paths of a run's files; all malloc'ed. */
 struct folder {
-    char *path, *config, *labels, *metrics, *model, *checkpoint;
+    char *path, *config, *labels, *draw, *metrics, *model, *checkpoint;
 };
 
 /* The paths inside `path`. */
@@ -31,7 +31,8 @@ void folder_discard(const struct folder *folder);
 /* Writes config.json. */
 swwae_status folder_write_config(const struct folder *folder, const swwae_options *options);
 
-/* Writes labels.json: seed, the labelled and the validation images, how many of each class. */
+/* Writes labels.json (seed, the labelled, the validation and the held-out test images, how many of
+ * each class) and labels.csv (the labelled images as an index file, where there are any). */
 swwae_status folder_write_labels(const struct folder *folder, const struct label_draw *draw,
                                  const struct swwae_dataset *dataset, uint64_t seed);
 

@@ -19,6 +19,7 @@ struct swwae_model {
     enum reduction reduction; /* what it was trained with */
     char (*class_names)[64];  /* (network.classes); never NULL where there are classes */
     char data[64];            /* name of the training data; "": never trained */
+    uint64_t held_out;        /* fingerprint of the test images held out of it; 0: none was */
     char *options;            /* JSON object of the training's options; NULL: never trained */
     uint64_t step;            /* training steps behind these parameters */
     int threads;              /* 1..256; 0: one per processor */

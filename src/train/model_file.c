@@ -1,6 +1,7 @@
 /* model_file.c - writing and reading models; see model_file.h. */
 #include "train/model_file.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     const struct network *network = &model->network;
     size_t count = network->view_count, pairs = 0;
     const struct variant *variant = &network->variant;
-    char arch[NOTATION_TEXT], number[5][NUMBER_TEXT], beta[MODEL_BETA_TEXT];
+    char arch[NOTATION_TEXT], number[5][NUMBER_TEXT], beta[MODEL_BETA_TEXT], held_out[17];
     const char *metadata[METADATA_LIMIT][2];
     char *names = class_names_json(model);
     struct safetensor *tensors = calloc(count + MODEL_EXTRA_TENSORS, sizeof *tensors);
@@ -47,6 +48,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     for (size_t i = 0; i < count; i++) tensors[i] = tensor_of(&network->view[i], model->parameters);
     notation_print(arch, &network->notation);
     model_print_beta(beta, network);
+    snprintf(held_out, sizeof held_out, "%016" PRIx64, model->held_out);
     snprintf(number[0], NUMBER_TEXT, "%d", network->channels);
     snprintf(number[1], NUMBER_TEXT, "%d", network->height);
     snprintf(number[2], NUMBER_TEXT, "%d", network->width);
@@ -70,6 +72,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     PAIR("norm", norm_names[variant->norm]);
     PAIR("class_names", names);
     PAIR("data", model->data);
+    if (model->held_out) PAIR("held_out", held_out);
     PAIR("step", number[4]);
     if (model->options) PAIR("options", model->options);
     for (size_t i = 0; extra && i < extra->metadata_count; i++)
@@ -204,6 +207,20 @@ fail:
     return status;
 }
 
+/* 16 hexadecimal digits; nothing where no test images were held out. */
+static swwae_status take_held_out(struct swwae_model *model, const struct safetensors *file,
+                                  const char *path) {
+    const char *text = safetensors_metadata(file, "held_out");
+    if (!text) return SWWAE_OK;
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return status_set(SWWAE_E_FORMAT,
+                          "%.400s: metadata \"held_out\" is \"%.40s\", expected 16 hexadecimal "
+                          "digits",
+                          path, text);
+    model->held_out = strtoull(text, NULL, 16);
+    return SWWAE_OK;
+}
+
 static swwae_status take_options(struct swwae_model *model, const struct safetensors *file,
                                  const char *path) {
     swwae_status status = SWWAE_OK;
@@ -322,6 +339,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     made->reduction = (enum reduction)reduction;
     snprintf(made->data, sizeof made->data, "%.63s", data);
     TRY(take_class_names(made, file, path));
+    TRY(take_held_out(made, file, path));
     TRY(take_options(made, file, path));
     TRY(take_values(made, file, path));
     *model = made;

@@ -65,6 +65,17 @@ static const struct option table[] = {
      .kind = COUNT,
      .offset = AT(label_seed),
      .words = "auto"},
+    {{"label-file", "FILE|none", "none",
+      "use the labels of exactly the images this index file lists (swwae labels, or a run's "
+      "labels.csv)"},
+     .kind = TEXT,
+     .offset = AT(label_file)},
+    {{"test-count", "N", "0",
+      "training images, the same number a class, held out as test images where the data has none; "
+      "0: its own"},
+     .kind = COUNT,
+     .offset = AT(test_count),
+     .high = 4294967295.0},
     {{"pad", "SIDE", "0", "zero-pad images to SIDE x SIDE; 0: as they are"},
      .kind = WHOLE,
      .offset = AT(pad),

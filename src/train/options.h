@@ -38,6 +38,8 @@ struct settings {
     long labels;              /* --labels N|all|none    all */
     long label_seed;          /* --label-seed N|auto    auto: seed */
     int pad;                  /* --pad SIDE             0: as they are */
+    char label_file[512];     /* --label-file FILE      none */
+    long test_count;          /* --test-count N         0: the data's own test set */
     long validation;          /* --validation N|auto    auto: 1/12 of the training set, <= 5000 */
     double lambda_nll;        /* --lambda-nll X         1 (0 without labels or fc layers) */
     double lambda_rec;        /* --lambda-rec X         1 */

@@ -2,12 +2,17 @@
 #include "train/recipe.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "data/label_file.h"
+#include "io/file.h"
 #include "train/model_file.h"
+#include "train/number.h"
 
 #define VALIDATION_PART 12 /* auto: MNIST's usual 5000 of 60000 */
 #define VALIDATION_MOST 5000
+#define LABEL_FILE_LIMIT (1u << 30) /* bytes */
 
 /* lambda-nll: what stands in its way turns a default into 0 and a given weight into an error. */
 static swwae_status settle_nll(swwae_options *options, const struct network *network) {
@@ -179,13 +184,73 @@ uint64_t recipe_label_seed(const struct settings *settings) {
                                                    : (uint64_t)settings->label_seed;
 }
 
-swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
-                         const struct swwae_dataset *dataset) {
+swwae_status recipe_open(struct swwae_dataset **dataset, const swwae_options *options) {
     const struct settings *s = &options->settings;
-    size_t most = dataset->count / VALIDATION_PART, validation;
-    if (s->validation == VALIDATION_AUTO)
-        validation = most < VALIDATION_MOST ? most : VALIDATION_MOST;
-    else
-        validation = (size_t)s->validation;
-    return labels_draw(draw, dataset, s->labels, validation, recipe_label_seed(s));
+    return swwae_dataset_open_held_out(dataset, s->data, SWWAE_SPLIT_TRAIN, s->pad,
+                                       (size_t)s->test_count);
+}
+
+static bool lists_labels(const swwae_options *options) {
+    return strcmp(options->settings.label_file, "none") != 0;
+}
+
+static size_t validation_count(const struct settings *settings,
+                               const struct swwae_dataset *dataset) {
+    size_t most = dataset->count / VALIDATION_PART;
+    if (settings->validation != VALIDATION_AUTO) return (size_t)settings->validation;
+    return most < VALIDATION_MOST ? most : VALIDATION_MOST;
+}
+
+/* Labelled images as a file lists them. */
+static swwae_status draw_listed(struct label_draw *draw, swwae_options *options,
+                                const struct swwae_dataset *dataset, const char *path) {
+    swwae_status status = SWWAE_OK;
+    const struct settings *s = &options->settings;
+    char *text = NULL, number[NUMBER_TEXT];
+    size_t size = 0, count = 0;
+    uint32_t *images = NULL;
+    CHECK(s->labels != LABELS_NONE, SWWAE_E_ARGUMENT,
+          "option --label-file: \"%.200s\" found, but no label is used (--labels none or "
+          "--lambda-nll 0)",
+          s->label_file);
+    TRY(file_read(path, LABEL_FILE_LIMIT, &text, &size));
+    TRY(label_file_parse(&images, &count, text, size, path, dataset));
+    CHECK(!options_given(options, "labels") || s->labels == (long)count, SWWAE_E_ARGUMENT,
+          "option --labels: \"%s\" found, but --label-file lists %zu images; leave out --labels",
+          swwae_options_get(options, "labels"), count);
+    snprintf(number, sizeof number, "%zu", count);
+    TRY(swwae_options_set(options, "labels", number));
+    TRY(labels_draw_around(draw, dataset, images, count, validation_count(s, dataset),
+                           recipe_label_seed(s)));
+fail:
+    free(text);
+    free(images);
+    return status;
+}
+
+swwae_status recipe_draw(struct label_draw *draw, swwae_options *options,
+                         const struct swwae_dataset *dataset, const char *copy) {
+    const struct settings *s = &options->settings;
+    if (lists_labels(options))
+        return draw_listed(draw, options, dataset, copy ? copy : s->label_file);
+    return labels_draw(draw, dataset, s->labels, validation_count(s, dataset),
+                       recipe_label_seed(s));
+}
+
+swwae_status recipe_draw_text(char **text, const swwae_options *options) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *settled = NULL;
+    struct swwae_dataset *dataset = NULL;
+    struct label_draw draw = {0};
+    TRY(options_copy(&settled, options));
+    TRY(recipe_open(&dataset, settled));
+    TRY(recipe_draw(&draw, settled, dataset, NULL));
+    CHECK(draw.labelled_count, SWWAE_E_DATA, "no labels are drawn from %s (--labels none)",
+          dataset->name);
+    TRY(label_file_text(text, draw.labelled, draw.labelled_count, dataset));
+fail:
+    labels_free(&draw);
+    swwae_dataset_free(dataset);
+    swwae_options_free(settled);
+    return status;
 }

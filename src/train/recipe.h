@@ -39,8 +39,16 @@ swwae_status recipe_init(struct swwae_model *model, const swwae_options *options
 /* The seed of that draw: --label-seed, or --seed. */
 uint64_t recipe_label_seed(const struct settings *settings);
 
-/* Draws the roles of the images, by settled options. */
-swwae_status recipe_draw(struct label_draw *draw, const swwae_options *options,
-                         const struct swwae_dataset *dataset);
+/* Opens the training images, without those held out for testing. */
+swwae_status recipe_open(struct swwae_dataset **dataset, const swwae_options *options);
+
+/* Draws the roles of the images, by settled options. With --label-file the labelled images are
+ * those it lists, and --labels becomes their number. copy: where a run has its own copy of the
+ * file, which is read instead; NULL: not (yet) there. */
+swwae_status recipe_draw(struct label_draw *draw, swwae_options *options,
+                         const struct swwae_dataset *dataset, const char *copy);
+
+/* The index file of the labelled images that a training with the options would draw; malloc'ed. */
+swwae_status recipe_draw_text(char **text, const swwae_options *options);
 
 #endif

@@ -88,6 +88,7 @@ static swwae_status make_model(struct run *run) {
     TRY(recipe_model(&run->model, run->options, d->channels, d->height, d->width));
     struct swwae_model *model = run->model;
     model->pad = d->pad;
+    model->held_out = d->held_out;
     model->threads = run->settings->threads;
     memcpy(model->data, d->name, sizeof model->data);
     if (d->classes && d->classes == model->network.classes)
@@ -153,11 +154,11 @@ static swwae_status make_augment(struct run *run) {
 static swwae_status prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = run->settings = &run->options->settings;
-    TRY(swwae_dataset_open(&run->dataset, s->data, SWWAE_SPLIT_TRAIN, s->pad));
+    TRY(recipe_open(&run->dataset, run->options));
     TRY(make_model(run));
     TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
     TRY(recipe_check_classes(&run->objective, &run->model->network, run->dataset));
-    TRY(recipe_draw(&run->draw, run->options, run->dataset));
+    TRY(recipe_draw(&run->draw, run->options, run->dataset, run->folder.draw));
     struct batches_options options = {.nll = run->objective.nll > 0,
                                       .unlabelled = decoder_on(run) || teacher_wanted(s),
                                       .size = s->batch,

@@ -1,0 +1,60 @@
+/* cmd_labels.c - `swwae labels`: draws the labelled images of a training without training. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] = "labels --labels N [options] > FILE\n";
+static const char about[] =
+    "Draws labelled images as swwae train with the same options does, and prints them as an index "
+    "file: a line for each image with its number and class. swwae train --label-file FILE then "
+    "uses exactly these labels, whatever its --seed.";
+static const char examples[] =
+    "  swwae labels --data fashion-mnist --labels 100 --seed 3 > draw-3.csv\n"
+    "  swwae train --data fashion-mnist --label-file draw-3.csv\n";
+
+/* Each is an option of the library, whose default and meaning it has. */
+static struct arg arg_of(const char *name) {
+    const swwae_option_info *info;
+    for (size_t i = 0; (info = swwae_option_info_at(i)); i++)
+        if (strcmp(info->name, name) == 0)
+            return (struct arg){.name = info->name,
+                                .argument = info->argument,
+                                .fallback = info->fallback,
+                                .help = info->help};
+    return (struct arg){.help = name};
+}
+
+enum outcome command_labels(int argc, char **argv) {
+    struct arg table[] = {arg_of("data"), arg_of("labels"), arg_of("validation"),
+                          arg_of("test-count"), arg_of("seed")};
+    const size_t count = sizeof table / sizeof *table;
+    struct args args = {.command = argv[0],
+                        .usage = usage,
+                        .about = about,
+                        .examples = examples,
+                        .options = table,
+                        .option_count = count};
+    enum outcome outcome;
+    swwae_options *options = NULL;
+    char *text = NULL;
+    if (!args_parse(&args, argc, argv, &outcome)) return outcome;
+    if (args.operand_count)
+        return report_misused(args.command, "unexpected argument \"%s\"", args.operands[0]);
+    if (!args_given(&args, "labels"))
+        return report_misused(args.command, "how many labels? give --labels N");
+    swwae_status status = swwae_options_create(&options);
+    for (size_t i = 0; i < count && status == SWWAE_OK; i++)
+        if (table[i].value) status = swwae_options_set(options, table[i].name, table[i].value);
+    if (status == SWWAE_OK) status = swwae_draw_labels(options, &text);
+    outcome = OUTCOME_DONE;
+    if (status == SWWAE_E_ARGUMENT)
+        outcome = report_misused(args.command, "%s", swwae_last_error());
+    else if (status != SWWAE_OK)
+        outcome = report_library(args.command);
+    else
+        fputs(text, stdout); /* a failed write is told by main */
+    swwae_text_free(text);
+    swwae_options_free(options);
+    return outcome;
+}

@@ -1,0 +1,118 @@
+"""test_cli_data.py - data of one's own from the command line: class folders, test images held out,
+draws of labels.
+
+    python3 tests/test_cli_data.py PATH/TO/swwae
+"""
+
+import json
+import re
+import struct
+import zlib
+from pathlib import Path
+
+from command import check, expect, last_json, main, misuse, run, told
+
+
+def png(path, size, pixel):
+    """A colour PNG; pixel(x, y) gives its red, green and blue."""
+    rows = b"".join(b"\0" + bytes(v for x in range(size) for v in pixel(x, y)) for y in range(size))
+
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data
+                + struct.pack(">I", zlib.crc32(kind + data)))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n"
+                     + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def bars(folder, count):
+    """Two classes a small net learns at once: bars that lie and bars that stand."""
+    for i in range(count):
+        at, tone = i % 6 + 1, 120 + i % 120
+        colour, black = (tone, tone // 2, 30), (0, 0, 0)
+        png(folder / "lying" / f"{i:03}.png", 8, lambda x, y: colour if y == at else black)
+        png(folder / "standing" / f"{i:03}.png", 8, lambda x, y: colour if x == at else black)
+
+
+ARCH = ["--arch", "(4)3c-2p-2fc", "--batch", "8", "--lr", "0.01", "--threads", "1"]
+
+
+def test_class_folders():
+    bars(Path("bars"), 30)
+    Path("bars/README.txt").write_text("not an image\n")
+    expect("info: without test images, the training images", ["info", "--data", "./bars"], 0, "",
+           "data        bars\n"
+           "images      60 (train)\n"
+           "image       3 x 8 x 8\n"
+           "files       ./bars\n"
+           "classes     2\n\n"
+           "class  name        images\n"
+           "    0  lying           30\n"
+           "    1  standing        30\n")
+    expect("info --split test: there are none", ["info", "--data", "./bars", "--split", "test"], 1,
+           "swwae info: ./bars has training images only; hold some of them out as test images "
+           "(--test-count), or look at the training images (--split train)\n")
+    info = run("info", "--data", "./bars", "--test-count", "20", "--json")
+    held = json.loads(info.stdout)
+    check("info --test-count", held["images"] == 20 and held["per_class"] == [10, 10], told(info))
+    result = run("train", "--data", "./bars", *ARCH, "--test-count", "20",
+                 "--validation", "8", "--steps", "200", "--out", "run", "--quiet")
+    check("train on class folders", result.returncode == 0, told(result))
+    result = run("eval", "run", "--json")
+    measured = json.loads(result.stdout)
+    check("eval: the images held out", measured["images"] == 20
+          and measured["classes"] == ["lying", "standing"] and measured["error"] < 10,
+          told(result))
+    check("eval --split train: the others",
+          json.loads(run("eval", "run", "--split", "train", "--json").stdout)["images"] == 40)
+    result = run("predict", "run", "bars/standing/003.png", "--json")
+    check("predict: the folder's name", last_json(result.stdout)["name"] in ("lying", "standing"),
+          told(result))
+    png(Path("bars/lying/002.png"), 8, lambda x, y: (255, 0, 0))
+    png(Path("bars/lying/003.png"), 8, lambda x, y: (255, 0, 0))
+    Path("bars/lying/new.png").write_bytes(Path("bars/lying/002.png").read_bytes())
+    expect("eval: data that has changed", ["eval", "run"], 1,
+           "swwae eval: the test images held out of bars are not those of the model's training: "
+           "the data has changed since, and some may have been trained on; bring the data back as "
+           "it was, or name other test images with --data\n")
+    bars(Path("others/test"), 4)
+    result = run("eval", "run", "--data", "./others", "--json")
+    check("eval --data: other data's own test images", json.loads(result.stdout)["images"] == 8,
+          told(result))
+    png(Path("bars/standing/900.png"), 9, lambda x, y: (1, 2, 3))
+    expect("an odd size", ["info", "--data", "./bars"], 1,
+           "swwae info: ./bars/standing/900.png is 9 x 9 pixels (height x width), but "
+           "./bars/lying/000.png is 8 x 8; all images of a data set have one size\n")
+
+
+def test_labels():
+    bars(Path("plain"), 10)
+    data = ["--data", "./plain", "--validation", "4"]
+    drawn = run("labels", *data, "--labels", "6", "--seed", "5")
+    lines = drawn.stdout.splitlines()
+    check("labels: an index file", drawn.returncode == 0 and not drawn.stderr
+          and lines[:2] == ["# 6 labelled images of the 20 training images of plain",
+                            "# image,class"]
+          and [line.split(",")[1] for line in lines[2:]] == list("000111"), told(drawn))
+    check("labels: another seed, another draw",
+          run("labels", *data, "--labels", "6", "--seed", "6").stdout != drawn.stdout)
+    Path("draw.csv").write_text(drawn.stdout)
+    short = ["train", *data, *ARCH, "--steps", "2", "--quiet"]
+    run(*short, "--labels", "6", "--seed", "5", "--out", "by-seed")
+    result = run(*short, "--label-file", "draw.csv", "--seed", "7", "--out", "by-file")
+    check("train --label-file: the labels of the seed that drew them", result.returncode == 0
+          and Path("by-seed/labels.csv").read_text() == drawn.stdout
+          and Path("by-file/labels.csv").read_text() == drawn.stdout, told(result))
+    expect("labels: a number is needed", ["labels", *data], 2,
+           misuse("labels", "how many labels? give --labels N"))
+    expect("labels: not shared equally", ["labels", *data, "--labels", "5"], 1,
+           "swwae labels: 5 labels cannot be shared equally by the 2 classes of plain, expected a "
+           "multiple of 2\n")
+    Path("draw.csv").write_text("3\nx\n")
+    expect("train --label-file: a wrong line", [*short, "--label-file", "draw.csv", "--out", "no"],
+           1, re.compile(r'draw\.csv, line 2: "x" found, expected an image\'s number'))
+
+
+main(test_class_folders, test_labels)
