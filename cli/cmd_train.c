@@ -31,7 +31,8 @@ static const struct group {
     const char *heading;
     const char *names[12];
 } groups[] = {
-    {"Data", {"data", "pad", "labels", "label-file", "label-seed", "validation", "test-count"}},
+    {"Data",
+     {"data", "pad", "contrast", "labels", "label-file", "label-seed", "validation", "test-count"}},
     {"Model", {"arch", "beta", "unpool", "decoder-top", "tied", "norm", "output"}},
     {"Objective", {"lambda-nll", "lambda-rec", "lambda-m", "rec-layers", "lambda-l1", "reduction"}},
     {"Regularisation",

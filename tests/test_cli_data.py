@@ -36,6 +36,7 @@ def bars(folder, count):
         png(folder / "standing" / f"{i:03}.png", 8, lambda x, y: colour if x == at else black)
 
 
+DRAWS = Path(__file__).resolve().parent.parent / "docs" / "draws"
 ARCH = ["--arch", "(4)3c-2p-2fc", "--batch", "8", "--lr", "0.01", "--threads", "1"]
 
 
@@ -115,4 +116,15 @@ def test_labels():
            1, re.compile(r'draw\.csv, line 2: "x" found, expected an image\'s number'))
 
 
-main(test_class_folders, test_labels)
+def test_published_draws():
+    """What docs/draws holds is what the command draws; only where Fashion-MNIST is there."""
+    if run("info", "--data", "fashion-mnist").returncode:
+        return
+    for labels, seed in ((100, 1), (500, 2), (1000, 3), (5000, 5)):
+        file = DRAWS / f"fashion-mnist-{labels}-seed{seed}.csv"
+        drawn = run("labels", "--data", "fashion-mnist", "--labels", str(labels),
+                    "--seed", str(seed))
+        check(f"docs/draws/{file.name}", drawn.stdout == file.read_text(), told(drawn)[:300])
+
+
+main(test_class_folders, test_labels, test_published_draws)

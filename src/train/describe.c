@@ -121,16 +121,17 @@ swwae_status model_describe(const struct swwae_model *model, char **json) {
     notation_print(arch, &n->notation);
     model_print_beta(beta, n);
     json_int_t bytes = (json_int_t)sizeof(float) * (json_int_t)n->parameters;
-    json_t *root = json_pack(
-        "{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, "
-        "s:s, s:I, s:s}",
-        "architecture", arch, "image", "channels", n->channels, "height", n->height, "width",
-        n->width, "pad", model->pad, "normalisation", MODEL_NORMALISATION, "output",
-        output_names[variant->output], "beta", beta, "unpool", unpooling_names[variant->unpooling],
-        "decoder_top", decoder_top_names[variant->classes_top], "tied", tied_names[variant->tied],
-        "norm", norm_names[variant->norm], "reduction", reduction_names[model->reduction],
-        "classes", n->classes, "class_names", class_names_json(model), "data", model->data, "step",
-        (json_int_t)model->step, "library", swwae_version());
+    json_t *root =
+        json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, "
+                  "s:s, s:I, s:s}",
+                  "architecture", arch, "image", "channels", n->channels, "height", n->height,
+                  "width", n->width, "pad", model->pad, "normalisation",
+                  normalisation_names[model->contrast], "output", output_names[variant->output],
+                  "beta", beta, "unpool", unpooling_names[variant->unpooling], "decoder_top",
+                  decoder_top_names[variant->classes_top], "tied", tied_names[variant->tied],
+                  "norm", norm_names[variant->norm], "reduction", reduction_names[model->reduction],
+                  "classes", n->classes, "class_names", class_names_json(model), "data",
+                  model->data, "step", (json_int_t)model->step, "library", swwae_version());
     json_t *more =
         json_pack("{s:I, s:{s:f, s:f}, s:{s:I, s:o}, s:o, s:o, s:o}", "parameters",
                   (json_int_t)n->parameters, "flops", "encoder", network_flops_encoder(n),

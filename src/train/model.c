@@ -9,8 +9,10 @@
 
 #include "base/cpu.h"
 #include "base/parallel.h"
+#include "train/contrast.h"
 #include "train/options.h"
 
+const char *const normalisation_names[2] = {"byte/255", "byte/255, each image standardised"};
 const char *const decoder_top_names[2] = {"features", "classes"};
 const char *const tied_names[2] = {"no", "yes"};
 const char *const norm_names[2] = {"none", "batch"};
@@ -75,10 +77,32 @@ void model_drop_engines(struct swwae_model *model) {
     }
 }
 
+/* The images standardised before, the reconstructions brought back after. */
+static swwae_status forward_contrast(struct swwae_model *model, swwae_where where,
+                                     const struct forward *forward, const float *images, size_t n) {
+    swwae_status status = SWWAE_OK;
+    const size_t pixels = model_pixels(model);
+    float *in = calloc(n * pixels, sizeof *in);
+    struct contrast *contrast = calloc(n, sizeof *contrast);
+    CHECK(in && contrast, SWWAE_E_MEMORY, "no memory for %zu images", n);
+    for (size_t i = 0; i < n; i++) {
+        contrast[i] = contrast_of(images + i * pixels, pixels);
+        contrast_apply(in + i * pixels, images + i * pixels, contrast[i], pixels);
+    }
+    TRY(engine_forward(model->engine[where], forward, model->parameters, in, (int)n));
+    for (size_t i = 0; forward->reconstruction && i < n; i++)
+        contrast_undo(forward->reconstruction + i * pixels, contrast[i], pixels);
+fail:
+    free(in);
+    free(contrast);
+    return status;
+}
+
 swwae_status model_forward(struct swwae_model *model, swwae_where where,
                            const struct forward *forward, const float *images, size_t n) {
     swwae_status status = model_engine(model, where);
     if (status != SWWAE_OK) return status;
+    if (model->contrast) return forward_contrast(model, where, forward, images, n);
     return engine_forward(model->engine[where], forward, model->parameters, images, (int)n);
 }
 

@@ -5,8 +5,10 @@
 #include "engine/engine.h"
 #include "train/number.h"
 
-#define MODEL_NORMALISATION "byte/255" /* the only one there is: values 0..1 */
 #define MODEL_CHUNK 500 /* images of one forward pass; weights are packed once each */
+
+/* What becomes of an image's values 0..1 before the network sees them, for model files. */
+extern const char *const normalisation_names[2];
 
 /* Words for a variant's choices in options and files. */
 extern const char *const decoder_top_names[2], *const tied_names[2], *const norm_names[2];
@@ -16,6 +18,7 @@ struct swwae_model {
     struct network network;
     float *parameters;        /* (network.parameters) */
     int pad;                  /* side the training images were padded to; 0: not padded */
+    bool contrast;            /* each image is standardised first: contrast.h */
     enum reduction reduction; /* what it was trained with */
     char (*class_names)[64];  /* (network.classes); never NULL where there are classes */
     char data[64];            /* name of the training data; "": never trained */

@@ -62,7 +62,7 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     PAIR("height", number[1]);
     PAIR("width", number[2]);
     PAIR("pad", number[3]);
-    PAIR("normalisation", MODEL_NORMALISATION);
+    PAIR("normalisation", normalisation_names[model->contrast]);
     PAIR("output", output_names[variant->output]);
     PAIR("reduction", reduction_names[model->reduction]);
     PAIR("beta", beta);
@@ -312,7 +312,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     struct network network = {0};
     struct variant variant = {0};
     struct swwae_model *made = NULL;
-    const char *arch, *data, *normalisation = MODEL_NORMALISATION;
+    const char *arch, *data;
     int64_t channels = 0, height = 0, width = 0, pad = 0, step = 0;
     int reduction = 0, scaling = 0;
     TRY(check_format(file, path));
@@ -323,7 +323,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(need_whole(&pad, file, path, "pad", 0, 4096));
     TRY(need_whole(&step, file, path, "step", 0, INT64_MAX));
     TRY(need_word(&reduction, file, path, "reduction", reduction_names, 3));
-    TRY(need_word(&scaling, file, path, "normalisation", &normalisation, 1));
+    TRY(need_word(&scaling, file, path, "normalisation", normalisation_names, 2));
     TRY(need(&data, file, path, "data"));
     TRY(take_variant(&variant, file, path, arch));
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */
@@ -336,6 +336,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     TRY(model_create(&made, arch, (int)channels, (int)height, (int)width, &variant));
     made->pad = (int)pad;
     made->step = (uint64_t)step;
+    made->contrast = scaling == 1;
     made->reduction = (enum reduction)reduction;
     snprintf(made->data, sizeof made->data, "%.63s", data);
     TRY(take_class_names(made, file, path));

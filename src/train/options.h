@@ -39,6 +39,7 @@ struct settings {
     long label_seed;          /* --label-seed N|auto    auto: seed */
     int pad;                  /* --pad SIDE             0: as they are */
     char label_file[512];     /* --label-file FILE      none */
+    int contrast;             /* --contrast none|image  none */
     long test_count;          /* --test-count N         0: the data's own test set */
     long validation;          /* --validation N|auto    auto: 1/12 of the training set, <= 5000 */
     double lambda_nll;        /* --lambda-nll X         1 (0 without labels or fc layers) */

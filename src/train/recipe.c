@@ -73,10 +73,15 @@ swwae_status recipe_model(struct swwae_model **model, const swwae_options *optio
     swwae_status status = SWWAE_OK;
     const struct settings *s = &options->settings;
     struct variant variant;
+    CHECK(
+        !s->contrast || s->output == OUTPUT_LINEAR, SWWAE_E_ARGUMENT,
+        "option --output: \"sigmoid\" found, but the values that --contrast image rebuilds are not "
+        "in 0..1; leave out --output");
     TRY(recipe_variant(&variant, options));
     TRY(model_create(model, s->arch, channels, height, width, &variant));
     network_initialise((*model)->parameters, &(*model)->network, s->seed);
     (*model)->reduction = s->reduction;
+    (*model)->contrast = s->contrast;
 fail:
     return status;
 }

@@ -14,6 +14,7 @@
 #include "data/augment.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
+#include "train/contrast.h"
 #include "train/evaluate.h"
 #include "train/folder.h"
 #include "train/model_file.h"
@@ -331,6 +332,15 @@ static void augment(struct run *run) {
                    engine_pool(run->engine));
 }
 
+/* Last: model_forward does it to what the teacher and every evaluation look at. */
+static void standardise(struct run *run) {
+    const size_t pixels = model_pixels(run->model);
+    for (int i = 0; i < run->batches.size; i++) {
+        float *image = run->images + (size_t)i * pixels;
+        contrast_apply(image, image, contrast_of(image, pixels), pixels);
+    }
+}
+
 static swwae_status take_step(struct run *run) {
     swwae_status status = SWWAE_OK;
     struct losses losses;
@@ -348,6 +358,7 @@ static swwae_status take_step(struct run *run) {
     if (run->teacher.targets && run->batches.regime == REGIME_SEMI_SUPERVISED)
         TRY(ask_teacher(run, &drawn.agreement));
     augment(run);
+    if (run->model->contrast) standardise(run);
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     if (!isfinite(losses.total)) return diverged(run, &losses);
     optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr,
