@@ -18,6 +18,7 @@
 struct source {
     const char *path;
     FILE *file;
+    uint64_t size; /* bytes of the file */
     bool gzip;
     bool inside;  /* within a gzip member: the file may not end here */
     bool further; /* a first member is complete */
@@ -29,7 +30,7 @@ static swwae_status source_open(struct source *source, const char *path) {
     swwae_status status = SWWAE_OK;
     memset(source, 0, sizeof *source);
     source->path = path;
-    TRY(input_open(&source->file, NULL, path));
+    TRY(input_open(&source->file, &source->size, path));
     unsigned char start[2];
     size_t n = fread(start, 1, 2, source->file);
     CHECK(!ferror(source->file) && fseek(source->file, 0, SEEK_SET) == 0, SWWAE_E_IO,
@@ -148,6 +149,13 @@ static swwae_status read_header(struct source *source, struct idx *idx, uint64_t
               source->path);
         idx->size[d] = size;
     }
+    CHECK(!source->gzip || *total <= IDX_GZIP_FREE ||
+              (*total - IDX_GZIP_FREE) / IDX_GZIP_RATIO <= source->size,
+          SWWAE_E_FORMAT,
+          "%s would become %llu bytes from %llu of gzip, more than %d times as many; if you trust "
+          "it, unpack it with gunzip first",
+          source->path, (unsigned long long)*total, (unsigned long long)source->size,
+          IDX_GZIP_RATIO);
 fail:
     return status;
 }
@@ -155,9 +163,11 @@ fail:
 static swwae_status read_data(struct source *source, struct idx *idx, size_t total) {
     swwae_status status = SWWAE_OK;
     size_t capacity = 0, have = 0, got = 0, want;
+    /* a plain file needs one piece, a packed one some */
+    const size_t first = source->size < FIRST_PIECE ? FIRST_PIECE : (size_t)source->size;
     while (have < total) {
         if (have == capacity) {
-            capacity = capacity == 0 ? FIRST_PIECE : capacity > total / 2 ? total : 2 * capacity;
+            capacity = capacity == 0 ? first : capacity > total / 2 ? total : 2 * capacity;
             if (capacity > total) capacity = total;
             uint8_t *grown = realloc(idx->data, capacity);
             CHECK(grown, SWWAE_E_MEMORY, "not enough memory for the %zu bytes of %s", total,

@@ -17,10 +17,13 @@
 
 #define SIDE_LIMIT 16384
 #define PIXEL_LIMIT 64000000
-#define SCAN_LIMIT 500 /* a small progressive JPEG may ask for endless work */
+/* A small progressive JPEG may ask for endless work: passes, and pixels times passes. */
+#define SCAN_LIMIT 500
+#define SCAN_PIXEL_LIMIT (10 * (uint64_t)PIXEL_LIMIT)
 
 struct decoder {
     FILE *file;
+    uint64_t size; /* bytes of the file */
     const char *path;
     struct image image;
     uint8_t *rows; /* interleaved pixels: one row, or all of an interlaced PNG */
@@ -37,6 +40,10 @@ static swwae_status decoder_allocate(struct decoder *d, unsigned long height, un
           SWWAE_E_FORMAT,
           "%s is %lu x %lu pixels (height x width), the limit is %d a side and %d in all", d->path,
           height, width, SIDE_LIMIT, PIXEL_LIMIT);
+    CHECK(height * width / IMAGE_PIXELS_A_BYTE <= d->size, SWWAE_E_FORMAT,
+          "%s promises %lu x %lu pixels (height x width), which its %llu bytes cannot hold; it is "
+          "damaged",
+          d->path, height, width, (unsigned long long)d->size);
     d->image.height = (int)height;
     d->image.width = (int)width;
     d->image.pixels = malloc((size_t)d->image.channels * height * width);
@@ -76,6 +83,8 @@ static void on_png_warning(png_structp png, png_const_charp message) {
 static bool png_decode(struct decoder *d, png_structp png, png_infop info) {
     if (setjmp(d->jump)) return false;
     png_init_io(png, d->file);
+    /* texts and profiles, which may unpack to megabytes each, are skipped */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, info);
     unsigned long height = png_get_image_height(png, info);
     unsigned long width = png_get_image_width(png, info);
@@ -154,8 +163,11 @@ static void on_jpeg_message(j_common_ptr cinfo, int level) {
 
 static void on_jpeg_progress(j_common_ptr cinfo) {
     struct decoder *d = ((struct jpeg *)cinfo)->decoder;
-    if (((j_decompress_ptr)cinfo)->input_scan_number <= SCAN_LIMIT) return;
-    snprintf(d->message, sizeof d->message, "more than %d scans", SCAN_LIMIT);
+    uint64_t scans = (uint64_t)((j_decompress_ptr)cinfo)->input_scan_number;
+    uint64_t pixels = (uint64_t)d->image.height * (uint64_t)d->image.width;
+    if (scans <= SCAN_LIMIT && scans * pixels <= SCAN_PIXEL_LIMIT) return;
+    snprintf(d->message, sizeof d->message, "%llu scans and more, too many for its size",
+             (unsigned long long)scans - 1);
     longjmp(d->jump, 1);
 }
 
@@ -169,6 +181,13 @@ static bool jpeg_decode(struct decoder *d, struct jpeg *jpeg) {
     if (cinfo->jpeg_color_space == JCS_CMYK || cinfo->jpeg_color_space == JCS_YCCK) {
         d->status = status_set(
             SWWAE_E_FORMAT, "%s is a CMYK JPEG, expected gray or RGB; convert it first", d->path);
+        return false;
+    }
+    if (cinfo->arith_code) {
+        d->status = status_set(SWWAE_E_FORMAT,
+                               "%s is an arithmetic-coded JPEG, expected a Huffman-coded one; "
+                               "convert it first",
+                               d->path);
         return false;
     }
     d->status = decoder_allocate(d, cinfo->image_height, cinfo->image_width);
@@ -227,7 +246,7 @@ fail:
 
 swwae_status image_read(struct image *image, const char *path, int channels) {
     struct decoder decoder = {.path = path, .image = {.channels = channels}};
-    swwae_status status = input_open(&decoder.file, NULL, path);
+    swwae_status status = input_open(&decoder.file, &decoder.size, path);
     if (status != SWWAE_OK) return status;
     status = decode(&decoder);
     fclose(decoder.file);
@@ -238,7 +257,7 @@ swwae_status image_read(struct image *image, const char *path, int channels) {
 swwae_status image_decode(struct image *image, const void *bytes, size_t size, const char *name,
                           int channels) {
     swwae_status status = SWWAE_OK;
-    struct decoder decoder = {.path = name, .image = {.channels = channels}};
+    struct decoder decoder = {.path = name, .size = size, .image = {.channels = channels}};
     CHECK(size, SWWAE_E_FORMAT, "%s is empty", name); /* which fmemopen need not take */
     decoder.file = fmemopen((void *)(uintptr_t)bytes, size, "rb");
     CHECK(decoder.file, SWWAE_E_MEMORY, "not enough memory to decode %s", name);

@@ -4,6 +4,11 @@
 
 #include "base/status.h"
 
+/* A file cannot hold more pixels a byte: deflate shrinks to 1/1032 at best and 8 pixels of a PNG
+ * take a byte; a Huffman-coded JPEG takes a bit for a block of at most 32 x 32 pixels. A header
+ * that promises more is refused, so the memory taken follows the file's size. */
+#define IMAGE_PIXELS_A_BYTE ((uint64_t)1032 * 8)
+
 struct image {
     uint8_t *pixels; /* (channels, height, width), planar */
     int channels, height, width;
@@ -12,8 +17,9 @@ struct image {
 
 /* Decodes path (type recognised by content) to `channels` channels, 1 (luma) or 3; alpha is
  * composed over black. 16-bit PNG is reduced to 8; gamma, colour profiles and EXIF orientation
- * are ignored. Sides over 16384 or more than 64 million pixels are refused before decoding, and
- * so are CMYK JPEGs. A cut or damaged file is SWWAE_E_FORMAT. */
+ * are ignored. Sides over 16384, more than 64 million pixels or more than the file can hold are
+ * refused before decoding, and so are CMYK and arithmetic-coded JPEGs. A cut or damaged file is
+ * SWWAE_E_FORMAT. */
 swwae_status image_read(struct image *image, const char *path, int channels);
 
 /* The same of bytes in memory; name stands for the path in messages. */

@@ -17,6 +17,7 @@
 #define PREFIX 8              /* bytes of the header length */
 #define HEADER_LIMIT 16777216 /* bytes; hostile JSON takes about 40 times its size in memory */
 #define FILE_LIMIT (SIZE_MAX / 4 < 0x400000000 ? SIZE_MAX / 4 : 0x400000000) /* 16 GiB */
+#define TENSOR_LIMIT 4096 /* in a file; the largest architecture has 1500 */
 #define METADATA "__metadata__"
 
 /* Bytes of a tensor's data; false if they do not fit into size_t. */
@@ -110,6 +111,8 @@ static swwae_status read_header(struct safetensors *file, json_t *header, const 
     const char *name, *next = data;
     json_t *entry, *metadata = json_object_get(header, METADATA);
     CHECK(json_is_object(header), SWWAE_E_FORMAT, "the header is not a JSON object");
+    CHECK(json_object_size(header) <= TENSOR_LIMIT + 1, SWWAE_E_FORMAT,
+          "%zu tensors found, expected at most %d", json_object_size(header), TENSOR_LIMIT);
     file->tensors = calloc(json_object_size(header) + 1, sizeof *file->tensors);
     CHECK(file->tensors, SWWAE_E_MEMORY, "no memory for %zu tensors", json_object_size(header));
     if (metadata) TRY(read_metadata(file, metadata));
