@@ -3,15 +3,23 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help build demo test sanitize lint format bench install uninstall clean
+FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 7200
+
+.PHONY: help build demo test sanitize tsan memcheck fuzz coverage soak lint format bench install uninstall clean
 
 help:
 	@echo "make demo      install what is missing, build, train on Fashion-MNIST, show the result"
 	@echo "make test      install what is missing, build and run every test"
 	@echo "make build     build the library and the command into $(BUILD)/"
 	@echo "make sanitize  the tests under AddressSanitizer and UBSan"
+	@echo "make tsan      the tests under ThreadSanitizer"
+	@echo "make memcheck  the tests under valgrind"
+	@echo "make fuzz      every reader under libFuzzer, FUZZ_SECONDS ($(FUZZ_SECONDS)) each"
+	@echo "make coverage  which lines of src/ the tests run"
+	@echo "make soak      SOAK_SECONDS ($(SOAK_SECONDS)) of training and reloading with flat memory"
 	@echo "make bench     against PyTorch and oneDNN, growth: bench/results.md (PARTS=steps,bf16,memory,kernels,passes,growth; BENCH_QUICK=1)"
-	@echo "make lint      clang-format and clang-tidy checks"
+	@echo "make lint      clang-format, clang-tidy and cppcheck"
 	@echo "make format    rewrite the sources in the project's style"
 	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is honoured"
 	@echo "make uninstall removes what the last install put there"
@@ -44,6 +52,38 @@ sanitize:
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan --output-on-failure -j $(JOBS)
 
+tsan:
+	@tools/packages build test data
+	$(call configure,$(BUILD)-tsan,-DSWWAE_WERROR=ON -DSWWAE_TSAN=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWWAE_BENCH=OFF)
+	cmake --build $(BUILD)-tsan -j $(JOBS)
+	TSAN_OPTIONS=halt_on_error=1 ctest --test-dir $(BUILD)-tsan --output-on-failure -j $(JOBS) $(TESTS)
+
+memcheck:
+	@tools/packages build test data memcheck
+	$(call configure,$(BUILD)-memcheck,-DSWWAE_WERROR=ON -DSWWAE_MEMCHECK=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWWAE_BENCH=OFF)
+	cmake --build $(BUILD)-memcheck -j $(JOBS)
+	ctest --test-dir $(BUILD)-memcheck --output-on-failure -j $(JOBS) $(TESTS)
+
+fuzz:
+	@tools/packages build test fuzz
+	$(call configure,$(BUILD)-fuzz,-DSWWAE_FUZZ=ON -DSWWAE_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang)
+	cmake --build $(BUILD)-fuzz -j $(JOBS) --target fuzzers
+	@tools/fuzz $(BUILD)-fuzz $(FUZZ_SECONDS) $(READERS)
+
+coverage:
+	@tools/packages build test data coverage
+	$(call configure,$(BUILD)-coverage,-DSWWAE_COVERAGE=ON -DSWWAE_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+	cmake --build $(BUILD)-coverage -j $(JOBS)
+	find $(BUILD)-coverage -name '*.gcda' -delete
+	ctest --test-dir $(BUILD)-coverage --output-on-failure -j $(JOBS)
+	@tools/coverage $(BUILD)-coverage
+
+soak:
+	@tools/packages build test plots
+	$(call configure,$(BUILD)-test,-DSWWAE_WERROR=ON)
+	cmake --build $(BUILD)-test -j $(JOBS) --target soak
+	@tools/soak $(BUILD)-test $(SOAK_SECONDS)
+
 lint:
 	@tools/packages build test lint
 	@tools/lint
@@ -65,4 +105,4 @@ uninstall:
 	xargs -d '\n' rm -fv < $(BUILD)/install_manifest.txt
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-lint
+	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-tsan $(BUILD)-memcheck $(BUILD)-fuzz $(BUILD)-coverage $(BUILD)-lint

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "picture_files.h"
 #include "temporary.h"
@@ -243,6 +244,63 @@ static void test_limits(void **state) {
     }
 }
 
+/* A JPEG's first marker of a kind. */
+static uint8_t *find(uint8_t *bytes, size_t n, uint8_t marker) {
+    for (size_t i = 0; i + 1 < n; i++)
+        if (bytes[i] == 0xff && bytes[i + 1] == marker) return bytes + i;
+    return NULL;
+}
+
+static void put_number(uint8_t *to, uint32_t value) {
+    for (int i = 0; i < 4; i++) to[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* Files of a few bytes that promise many pixels, or hide what unpacks to much. */
+static void test_bombs(void **state) {
+    (void)state;
+    uint8_t bytes[8192], rgb[H * W * 3];
+    make_png(temporary_path("good.png"), (struct png_kind){PNG_COLOR_TYPE_GRAY, 8, 0}, rgb);
+    FILE *file = fopen(temporary_path("good.png"), "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    put_number(bytes + 16, 8000); /* width and height in the chunk after the signature */
+    put_number(bytes + 20, 8000);
+    put_number(bytes + 29, (uint32_t)crc32(0, bytes + 12, 17));
+    must_fail(temporary_write("promise.png", bytes, n), 1, "bytes cannot hold");
+    make_jpeg(temporary_path("good.jpg"), 1, 0, rgb);
+    file = fopen(temporary_path("good.jpg"), "rb");
+    n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    uint8_t *frame = find(bytes, n, 0xc0);
+    assert_non_null(frame);
+    frame[5] = frame[7] = 0x1f; /* 7936 + ... a side, without a bit for each block */
+    must_fail(temporary_write("promise.jpg", bytes, n), 1, "bytes cannot hold");
+    frame[5] = frame[7] = 0;
+    frame[1] = 0xc9; /* the same picture as if arithmetic-coded */
+    must_fail(temporary_write("arithmetic.jpg", bytes, n), 1, "arithmetic-coded");
+}
+
+/* A progressive JPEG of 600 passes over its one block. */
+static void test_many_scans(void **state) {
+    (void)state;
+    uint8_t rgb[H * W * 3], bytes[32768];
+    make_jpeg(temporary_path("good.jpg"), 1, 1, rgb);
+    FILE *file = fopen(temporary_path("good.jpg"), "rb");
+    size_t n = fread(bytes, 1, 8192, file);
+    fclose(file);
+    uint8_t *scan = find(bytes, n, 0xda);
+    assert_non_null(scan);
+    uint8_t *rest = scan + 2;
+    while (!(rest[0] == 0xff && rest[1] != 0 && (rest[1] < 0xd0 || rest[1] > 0xd7))) rest++;
+    size_t length = (size_t)(rest - scan), head = (size_t)(scan - bytes), at = head;
+    uint8_t one[2048];
+    assert_true(length <= sizeof one && length * 600 + head + 2 <= sizeof bytes);
+    memcpy(one, scan, length);
+    for (int i = 0; i < 600; i++, at += length) memcpy(bytes + at, one, length);
+    memcpy(bytes + at, "\xff\xd9", 2);
+    must_fail(temporary_write("scans.jpg", bytes, at + 2), 1, "500 scans and more");
+}
+
 /* ---- .npy ---- */
 
 #define DICT(descr, order, shape) \
@@ -367,7 +425,8 @@ int main(void) {
         cmocka_unit_test(test_png_kinds),    cmocka_unit_test(test_luma),
         cmocka_unit_test(test_png_damage),   cmocka_unit_test(test_jpeg),
         cmocka_unit_test(test_recognised),   cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_npy_types),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_many_scans),   cmocka_unit_test(test_npy_types),
         cmocka_unit_test(test_npy_refusals), cmocka_unit_test(test_npy_damage)};
     return cmocka_run_group_tests_name("image", tests, temporary_make, temporary_remove);
 }

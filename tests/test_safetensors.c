@@ -365,6 +365,21 @@ static void deep_nesting_is_refused(void **state) {
 }
 
 /* The format does not ask the header's length to be a multiple of anything. */
+/* Looking up each of an architecture's tensors among a million would take long. */
+static void too_many_tensors_are_refused(void **state) {
+    (void)state;
+    for (int count = 4096; count <= 4098; count++) {
+        char *header = malloc((size_t)count * 80), *at = header;
+        for (int i = 0; i < count; i++)
+            at += sprintf(at, "%s\"%d\":" F32("[0]", "[0,0]"), i ? "," : "{", i);
+        strcpy(at, "}");
+        put_header(header, 0);
+        assert_int_equal(read_any(), count > 4097 ? SWWAE_E_FORMAT : SWWAE_OK);
+        free(header);
+    }
+    assert_non_null(strstr(swwae_last_error(), "4098 tensors found"));
+}
+
 static void data_is_aligned_for_any_header_length(void **state) {
     (void)state;
     char header[200];
@@ -442,6 +457,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(absurd_header_lengths_are_refused),
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(too_many_tensors_are_refused),
         cmocka_unit_test(data_is_aligned_for_any_header_length),
         cmocka_unit_test(bad_writes_are_refused),
         cmocka_unit_test(missing_file_is_named),

@@ -174,6 +174,7 @@ static swwae_status read_header(FILE *file, uint64_t file_size, const char *path
     CHECK(length <= HEADER_LIMIT, SWWAE_E_FORMAT,
           "%s has a header of %llu bytes, expected at most %d", path, (unsigned long long)length,
           HEADER_LIMIT);
+    CHECK(8 + width + length <= file_size, SWWAE_E_FORMAT, "%s is cut off inside its header", path);
     *text = malloc((size_t)length + 1);
     CHECK(*text, SWWAE_E_MEMORY, "not enough memory to read %s", path);
     CHECK(fread(*text, 1, (size_t)length, file) == length, SWWAE_E_FORMAT,

@@ -73,7 +73,8 @@ swwae_status metrics_create(struct metrics *metrics, const char *path) {
 static bool row_step(int64_t *step, const char *line, size_t length) {
     const char *begin = memchr(line, ',', length), *end;
     char cell[NUMBER_TEXT] = "";
-    if (!begin++) return false;
+    if (!begin) return false;
+    begin++;
     end = memchr(begin, ',', length - (size_t)(begin - line));
     if (!end || (size_t)(end - begin) >= sizeof cell) return false;
     memcpy(cell, begin, (size_t)(end - begin));

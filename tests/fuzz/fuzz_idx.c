@@ -3,7 +3,7 @@
 #include "fuzz_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const size_t most = 64 * KIB + size;
+    const size_t most = 80 * KIB + size;
     const char *path = fuzz_file("images-idx3-ubyte", data, size);
     struct idx idx = {0};
     /* gzip has a target of its own */

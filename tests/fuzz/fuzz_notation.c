@@ -2,7 +2,7 @@
 #include "fuzz.h"
 #include "model/network.h"
 
-#define MOST MIB /* the table of an architecture's tensors; the parser itself takes nothing */
+#define MOST MIB /* the table of an architecture's tensors; the parser takes a sentence at most */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct notation notation, again;
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     text[size] = 0;
     fuzz_begin();
     swwae_status status = notation_parse(&notation, text);
-    fuzz_end("notation_parse", 0, status);
+    fuzz_end("notation_parse", 4 * KIB, status);
     if (status == SWWAE_OK) {
         notation_print(canonical, &notation);
         fuzz_must(notation_parse(&again, canonical) == SWWAE_OK, "the canonical text is read");

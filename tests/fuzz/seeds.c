@@ -65,6 +65,19 @@ static void idx_files(void) {
     }
 }
 
+static void cifar_files(void) {
+    static uint8_t records[2 * 3074];
+    char names[600] = "n";
+    for (size_t i = 0; i < sizeof records; i++) records[i] = noise[i % sizeof noise];
+    records[0] = 9; /* labels of CIFAR-10 */
+    records[3073] = 0;
+    put("cifar", "10", records, 2 * 3073);
+    records[1] = 99;
+    put("cifar", "100", records, 3074);
+    for (int k = 0; k < 100; k++) sprintf(names + strlen(names), "c%d\n", k);
+    put_text("cifar", "names", names);
+}
+
 static void npy_files(void) {
     uint8_t out[1024];
     float values[24] = {0, 0.5f, 1};
@@ -154,6 +167,7 @@ int main(int count, char **argument) {
     notations();
     options();
     idx_files();
+    cifar_files();
     npy_files();
     pictures();
     models();
