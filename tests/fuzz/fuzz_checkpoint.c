@@ -3,19 +3,22 @@
 #include "train/checkpoint.h"
 #include "train/model_file.h"
 
-static void read_into(struct swwae_model *model, enum optimizer_kind kind, const char *path,
+static void read_into(struct swwae_model *model, struct settings settings, const char *path,
                       size_t most) {
-    struct settings settings = {.optimizer = kind, .momentum = 0.9};
     struct optimizer optimizer;
+    struct teacher teacher;
     struct progress_state state = {0};
-    fuzz_must(optimizer_create(&optimizer, &model->network, &settings) == SWWAE_OK, "optimizer");
+    fuzz_must(optimizer_create(&optimizer, &model->network, &settings) == SWWAE_OK &&
+                  teacher_create(&teacher, &settings, model->network.classes) == SWWAE_OK,
+              "optimizer and teacher");
     fuzz_begin();
-    swwae_status status = checkpoint_read(model, &optimizer, &state, path);
+    swwae_status status = checkpoint_read(model, &optimizer, &teacher, &state, path);
     fuzz_end("checkpoint_read", most, status);
     if (status == SWWAE_OK)
         fuzz_must(state.step == model->step && state.row_step <= state.step &&
                       state.best_step <= state.step,
                   "steps of a checkpoint");
+    teacher_free(&teacher);
     optimizer_free(&optimizer);
 }
 
@@ -27,8 +30,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     swwae_status status = model_read(&model, path);
     fuzz_end("model_read", most, status);
     if (status != SWWAE_OK) return 0;
-    read_into(model, OPTIMIZER_ADAM, path, most);
-    read_into(model, OPTIMIZER_SGD, path, most);
+    const struct settings adam = {.optimizer = OPTIMIZER_ADAM, .batch = 1};
+    const struct settings sgd = {.optimizer = OPTIMIZER_SGD, .momentum = 0.9, .batch = 1};
+    struct settings averaged = adam, taught = adam;
+    averaged.average = 0.9;
+    taught.consistency = 1;
+    read_into(model, adam, path, most);
+    read_into(model, sgd, path, most);
+    read_into(model, averaged, path, most);
+    if (model->network.classes) read_into(model, taught, path, most);
     model_free(model);
     return 0;
 }

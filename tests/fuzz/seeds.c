@@ -117,6 +117,7 @@ static void model_files(const char *name, const char *arch, int channels, int si
     swwae_options *made = NULL;
     swwae_model *model = NULL;
     struct optimizer optimizer;
+    struct teacher teacher = {0};
     struct progress_state state = {.step = 7,
                                    .row_step = 5,
                                    .best = true,
@@ -132,9 +133,11 @@ static void model_files(const char *name, const char *arch, int channels, int si
               name);
     model->step = 7;
     fuzz_must(optimizer_create(&optimizer, &model->network, &made->settings) == SWWAE_OK &&
-                  checkpoint_write(path_of("checkpoint", name), model, &optimizer, &state) ==
-                      SWWAE_OK,
+                  teacher_create(&teacher, &made->settings, model->network.classes) == SWWAE_OK &&
+                  checkpoint_write(path_of("checkpoint", name), model, &optimizer, &teacher,
+                                   &state) == SWWAE_OK,
               name);
+    teacher_free(&teacher);
     optimizer_free(&optimizer);
     swwae_model_free(model);
     swwae_options_free(made);
@@ -147,6 +150,8 @@ static void models(void) {
     model_files("classes", "(2)1c-2p-2fc-2fc", 1, 4, "decoder-top", "classes");
     model_files("tied", "(2)3c-2p", 1, 4, "tied", "yes");
     model_files("sgd", "(1)1c-2p-2fc", 1, 4, "optimizer", "sgd");
+    model_files("average", "(1)1c-2p-2fc", 1, 4, "average", "0.9");
+    model_files("teacher", "(1)1c-2p-2fc", 1, 4, "consistency", "1");
 }
 
 static void tables(void) {
