@@ -161,6 +161,18 @@ static void tables(void) {
     put_text("table", "study", "seed,error\n1,2.5\n2,\n");
 }
 
+/* Bytes that choose calls and arguments: two of each call, one with the first choices. */
+static void calls(void) {
+    for (size_t k = 0; k < 7; k++) {
+        char name[8];
+        uint8_t bytes[64] = {0};
+        snprintf(name, sizeof name, "%zu", k);
+        for (size_t i = 0; i < 32; i++) bytes[32 + i] = noise[97 * k + i];
+        bytes[0] = bytes[32] = (uint8_t)k;
+        put("api", name, bytes, sizeof bytes);
+    }
+}
+
 int main(int count, char **argument) {
     if (count != 2) {
         fprintf(stderr, "usage: fuzz_seeds FOLDER\n");
@@ -177,5 +189,6 @@ int main(int count, char **argument) {
     pictures();
     models();
     tables();
+    calls();
     return 0;
 }
