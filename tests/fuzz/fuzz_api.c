@@ -3,7 +3,7 @@
  * buffer is used, the legal values among the choices fit the buffer. */
 #include <limits.h>
 
-#include "../idx_bytes.h"
+#include "../picture_files.h"
 #include "fuzz.h"
 
 #define VALUES 512 /* of the buffers: 4 images, or 4 codes, of the model */
