@@ -161,6 +161,11 @@ static void tables(void) {
     put_text("table", "study", "seed,error\n1,2.5\n2,\n");
 }
 
+static void label_files(void) {
+    put_text("labels", "numbers", "# drawn\n2\n118\n\n4\n");
+    put_text("labels", "classes", "2,0\r\n4,1\r\n6,2\n20,9");
+}
+
 /* Bytes that choose calls and arguments: two of each call, one with the first choices. */
 static void calls(void) {
     for (size_t k = 0; k < 7; k++) {
@@ -189,6 +194,7 @@ int main(int count, char **argument) {
     pictures();
     models();
     tables();
+    label_files();
     calls();
     return 0;
 }
