@@ -173,7 +173,8 @@ static void test_refused(void **state) {
     swwae_options *options = where_options();
     const char *folder = temporary_path("where");
     says(study_in("wher", options, 0, true, folder), SWWAE_E_ARGUMENT,
-         "there is no study \"wher\", expected one of where, equivariance, mnist, lambda");
+         "there is no study \"wher\", expected one of where, equivariance, mnist, lambda, "
+         "ablation");
     says(study_in("where", options, 1001, true, folder), SWWAE_E_ARGUMENT, "1001 seeds found");
     says(study_in("where", NULL, 0, true, folder), SWWAE_E_ARGUMENT, "NULL");
     says(study_in("where", options, 1, false, folder), SWWAE_E_ARGUMENT,
@@ -200,7 +201,7 @@ static void test_refused(void **state) {
         assert_true(*info->name && *info->help && *info->about);
         count++;
     }
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
 }
 
 /* ---- equivariance ------------------------------------------------------------------------ */

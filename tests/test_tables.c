@@ -10,6 +10,7 @@
 
 #include "study/paired.h"
 #include "study/table.h"
+#include "train/model.h"
 
 #define SEEDS 3
 
@@ -247,6 +248,76 @@ static void test_killed(void **state) {
     same_file("table", "killed", "choice.csv");
 }
 
+/* ---- Rows that begin with another model, and recipes -------------------------------------- */
+
+/* The parameters whose names begin with `start` are the same bits. */
+static bool same_part(const char *a, const char *b, const char *start) {
+    struct swwae_model *one, *other;
+    bool same = true;
+    well(swwae_model_load(&one, temporary_path(a)));
+    well(swwae_model_load(&other, temporary_path(b)));
+    for (size_t v = 0; v < one->network.view_count; v++) {
+        const struct view *view = &one->network.view[v];
+        if (strncmp(view->name, start, strlen(start)) != 0) continue;
+        same = same && !memcmp(one->parameters + view->offset, other->parameters + view->offset,
+                               view->size * sizeof *one->parameters);
+    }
+    swwae_model_free(one);
+    swwae_model_free(other);
+    return same;
+}
+
+static void test_pretrained(void **state) {
+    (void)state;
+    struct events events = {0};
+    well(table_study(&events, "mnist", "frozen,fine-tuned", "20,50", 2, "begun"));
+    assert_int_equal(events.trainings, SEEDS * (1 + 2 * 2)); /* one unsupervised a draw */
+    assert_true(same_part("begun/runs/unsupervised-seed1", "begun/runs/frozen-50-seed1", "enc"));
+    assert_false(same_part("begun/runs/unsupervised-seed1", "begun/runs/frozen-50-seed1", "cla"));
+    assert_false(
+        same_part("begun/runs/unsupervised-seed1", "begun/runs/fine-tuned-50-seed1", "enc"));
+}
+
+static void has_option(const char *run, const char *option) {
+    size_t size;
+    char *text = file_of(run, "config.json", &size);
+    if (!strstr(text, option)) fail_msg("%s: config.json has no %s", run, option);
+    free(text);
+}
+
+/* A recipe's settings, less what the row leaves out, in twice the study's steps unless those are
+ * given; and the worth of the decoder, draw by draw. */
+static void test_ablation(void **state) {
+    (void)state;
+    const char *rows = "no-average-convnet,no-average";
+    double with[SEEDS], without[SEEDS];
+    well(table_study(NULL, "ablation", rows, "20", 2, "ablation"));
+    has_option("ablation/runs/no-average-20-seed1", "\"steps\": 12,");
+    has_option("ablation/runs/no-average-20-seed1", "\"average\": 0,");
+    has_option("ablation/runs/no-average-20-seed1", "\"augment\": \"affine");
+    has_option("ablation/runs/no-average-convnet-20-seed1", "\"lambda-rec\": 0,");
+    assert_int_equal(errors_of(with, "ablation", "no-average,20,0,"), SEEDS);
+    assert_int_equal(errors_of(without, "ablation", "no-average-convnet,20,0,"), SEEDS);
+    const struct paired worth = paired_difference(with, without, SEEDS);
+    char *line = line_of("ablation", "summary.csv", "no-average,20,"), *at = line;
+    for (int i = 0; i < 9; i++) at = strchr(at, ',') + 1; /* to_without */
+    assert_true(fabs(strtod(at, NULL) - worth.mean) < 1e-5);
+    free(line);
+
+    swwae_options *own;
+    well(swwae_options_create(&own));
+    well(swwae_options_set(own, "data", temporary_path("shapes-small")));
+    well(swwae_options_set(own, "arch", "(1)1c-8p-10fc"));
+    const swwae_study_settings settings = {.seeds = 1,
+                                           .quick = true,
+                                           .rows = "plus-convnet",
+                                           .counts = "20",
+                                           .folder = temporary_path("own-steps")};
+    well(swwae_study("ablation", own, &settings, NULL, NULL));
+    has_option("own-steps/runs/plus-convnet-20-seed1", "\"steps\": 300,");
+    swwae_options_free(own);
+}
+
 /* ---- lambda, refusals, statistics --------------------------------------------------------- */
 
 static void test_lambda(void **state) {
@@ -279,7 +350,7 @@ static void test_refused(void **state) {
     says(table_study(NULL, "mnist", NULL, NULL, 257, "no"), SWWAE_E_ARGUMENT, "257 jobs found");
     /* a failure of one training ends the others, with its sentence */
     says(table_study(NULL, "mnist", "convnet", "25", 2, "no"), SWWAE_E_DATA,
-         "training convnet-25-c0-seed1: 25 labels cannot be shared equally");
+         "25 labels cannot be shared equally");
 }
 
 /* Against a table of Student's t, and an interval worked out by hand. */
@@ -303,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_paired),      cmocka_unit_test(test_table),
         cmocka_unit_test(test_choice),      cmocka_unit_test(test_difference),
         cmocka_unit_test(test_interrupted), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_pretrained),  cmocka_unit_test(test_ablation),
         cmocka_unit_test(test_lambda),      cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, prepare, temporary_remove);

@@ -94,13 +94,16 @@ static swwae_status set_seed(swwae_options *options, const struct grid *grid, in
 }
 
 /* All images labelled are worth more steps than a hundred. */
-static swwae_status set_labels(swwae_options *options, const struct grid *grid, int count) {
+static swwae_status set_labels(swwae_options *options, const struct grid *grid, int row,
+                               int count) {
     swwae_status status = SWWAE_OK;
     char text[32];
     TRY(swwae_options_set(options, "labels", grid_count_text(text, grid->count[count])));
     const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
-    if (grid->count[count] != LABELS_ALL || !free) return SWWAE_OK;
-    snprintf(text, sizeof text, "%ld", ALL_STEPS * options->settings.steps);
+    const int own = grid->plan->rows[row].times, all = grid->count[count] == LABELS_ALL;
+    const long times = (own ? own : 1) * (all ? ALL_STEPS : 1);
+    if (times == 1 || !free) return SWWAE_OK;
+    snprintf(text, sizeof text, "%ld", times * options->settings.steps);
     TRY(swwae_options_set(options, "steps", text));
 fail:
     return status;
@@ -115,7 +118,7 @@ static swwae_status make_options(swwae_options **options, const struct grid *gri
     const int like = grid_row_of(grid, r->like);
     TRY(options_copy(&made, grid->study->options));
     TRY(set_seed(made, grid, draw));
-    TRY(set_labels(made, grid, count));
+    TRY(set_labels(made, grid, row, count));
     if (like >= 0) {
         const struct grid_row *l = &grid->plan->rows[like];
         TRY(apply(made, l->options));

@@ -13,7 +13,7 @@
 #define GRID_COUNTS 16
 #define GRID_CANDIDATES 6
 #define GRID_PAPER 5        /* numbers of labels in the paper: 100, 600, 1000, 3000, all */
-#define GRID_CHOICE_DRAWS 1 /* draws that choose among candidates */
+#define GRID_CHOICE_DRAWS 1 /* draws that choose among candidates; there is always one */
 
 /* The paper's errors in percent, at its numbers of labels; 0: not given there. */
 struct grid_paper {
@@ -28,6 +28,7 @@ struct grid_row {
     const char *options; /* of every training of the row */
     const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
     const char *without; /* the row that is the same but without decoder, to compare with; NULL */
+    int times;           /* as many times the study's steps, unless those are given; 0: once */
     bool pretrained;     /* begins with the model of the plan's unsupervised training */
     struct grid_paper paper;
 };
@@ -41,6 +42,9 @@ struct grid_plan {
     swwae_status (*plot)(const struct grid *grid); /* draws GRID_PLOT */
 };
 #define GRID_PLOT "errors"
+
+/* Test error against the number of labels, as GRID_PLOT (grid_plot.c). */
+swwae_status grid_plot(const struct grid *grid);
 
 enum grid_state { GRID_MISSING = 0, GRID_DONE, GRID_TRIED };
 

@@ -269,7 +269,9 @@ static void print_protocol(FILE *to, const struct grid *grid) {
     page_name(to, study->data);
     fprintf(to,
             "%s; %zu test images, looked at by none of the choices.\n- Training: %s %s, batches of "
-            "%s, %s, learning rate %s (%s). The model of the lowest validation error is kept.\n"
+            "%s, %s, learning rate %s (%s), where a row says nothing else. The model of the lowest "
+            "validation "
+            "error is kept.\n"
             "- Draws: seeds %llu to %llu; the same labelled images, validation images and first "
             "weights in every row.\n"
             "- Choices: every candidate is trained on the first %d draw%s, and the lowest mean "
@@ -284,6 +286,20 @@ static void print_protocol(FILE *to, const struct grid *grid) {
             (unsigned long long)study->seed,
             (unsigned long long)study->seed + (unsigned long long)study->seeds - 1,
             grid->choice_draws, grid->choice_draws > 1 ? "s" : "");
+}
+
+/* The options of every row, so that any of its trainings can be repeated by hand. */
+static void print_rows(FILE *to, const struct grid *grid) {
+    fputs("\n## What the rows are\n\n| method | row | options |\n|---|---|---|\n", to);
+    for (int r = 0; r < grid->rows; r++) {
+        const struct grid_row *row = &grid->plan->rows[r];
+        fprintf(to, "| %s | `%s` | ", row->title, row->name);
+        if (row->pretrained) fprintf(to, "begins with `%s`; ", grid->plan->unsupervised);
+        if (row->like) fprintf(to, "the choice of `%s`; ", row->like);
+        if (row->options) fprintf(to, "`%s`; ", row->options);
+        if (row->times) fprintf(to, "%d times the steps; ", row->times);
+        fputs(row->candidates ? "the rest chosen |\n" : "|\n", to);
+    }
 }
 
 static swwae_status write_page(const struct grid *grid, double *values) {
@@ -301,6 +317,7 @@ static swwae_status write_page(const struct grid *grid, double *values) {
         fprintf(page.to, "\n## %s labels\n\n", grid_count_text(labels, grid->count[c]));
         print_count(page.to, grid, c, values);
     }
+    print_rows(page.to, grid);
     for (int r = 0; r < grid->rows; r++) choice |= grid_candidates(&grid->plan->rows[r]) > 1;
     if (choice)
         fputs("\n## What was chosen\n\n| method | labels | candidates: mean validation error, % "

@@ -1,14 +1,9 @@
 /* mnist.c - the study "mnist": what few labels are worth (paper sections 5.1 and 5.2), on MNIST
  * and, by --data, on other images. The rows of its table are data: an ingredient more is a line
  * more. */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "study/grid.h"
-#include "study/plot.h"
-#include "study/table.h"
-#include "train/options.h"
 
 /* Mean reductions: an image's term is its mean squared error, so that lambda-rec 100 on 32 x 32
  * pixels is about 0.1 of the sum. */
@@ -54,89 +49,34 @@ static const struct grid_row rows[] = {
      .like = "swwae-dropout",
      .candidates = conv_dropouts,
      .paper = {.validation = {14.23, 4.70, 3.37, 2.08}}},
+    {.name = "frozen",
+     .title = "unsupervised, then softmax on frozen codes",
+     .options = "lambda-rec=0 lambda-m=0 freeze=encoder",
+     .pretrained = true,
+     .paper = {.validation = {17.81, 8.41, 6.40, 4.76}}},
+    {.name = "fine-tuned",
+     .title = "unsupervised, then fine-tuned with dropout",
+     .options = "lambda-rec=0 lambda-m=0 dropout=0.5",
+     .pretrained = true,
+     .paper = {.validation = {0, 9.80, 6.14, 4.41}}},
+    {.name = "plain-convnet",
+     .title = "recipe plain without decoder",
+     .options = "recipe=plain lambda-rec=0 lambda-m=0"},
+    {.name = "plain",
+     .title = "recipe plain",
+     .options = "recipe=plain",
+     .without = "plain-convnet",
+     .paper = {.test = {8.71, 3.31, 2.83, 2.10, 0.71}}},
+    {.name = "plus-convnet",
+     .title = "recipe plus without decoder",
+     .options = "recipe=plus lambda-rec=0 lambda-m=0",
+     .times = 2},
+    {.name = "plus",
+     .title = "recipe plus",
+     .options = "recipe=plus",
+     .without = "plus-convnet",
+     .times = 2},
     {.name = NULL}};
-
-/* ---- The plot --------------------------------------------------------------------------- */
-
-/* A block for each row that has anything: labels, mean, standard deviation, paper. Returns how many
- * blocks, with their rows. */
-static swwae_status write_points(int *block, int *blocks, const struct grid *grid) {
-    swwae_status status = SWWAE_OK;
-    struct page page = {0};
-    double values[1000];
-    *blocks = 0;
-    TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
-    for (int r = 0; r < grid->rows; r++) {
-        bool any = false;
-        for (int c = 0; c < grid->counts; c++) {
-            grid_errors(values, grid, r, c, GRID_TEST);
-            const struct summary test = summarise(values, grid->study->seeds);
-            const int place = grid_paper_place(grid, c);
-            const double paper = place < 0 ? 0 : grid->plan->rows[r].paper.test[place];
-            if (!test.count || grid->count[c] == LABELS_ALL) continue;
-            if (!any) fprintf(page.to, "# %s\n", grid->plan->rows[r].title);
-            fprintf(page.to, "%ld ", grid->count[c]);
-            page_number(page.to, test.mean);
-            fputc(' ', page.to);
-            page_number(page.to, test.std);
-            fputc(' ', page.to);
-            if (paper > 0)
-                page_number(page.to, paper);
-            else
-                fputc('?', page.to);
-            fputc('\n', page.to);
-            any = true;
-        }
-        if (!any) continue;
-        fputs("\n\n", page.to);
-        block[(*blocks)++] = r;
-    }
-    TRY(page_commit(&page));
-fail:
-    page_abandon(&page);
-    return status;
-}
-
-static swwae_status plot(const struct grid *grid) {
-    swwae_status status = SWWAE_OK;
-    int block[64], blocks;
-    char body[8192];
-    TRY(write_points(block, &blocks, grid));
-    if (!blocks) return SWWAE_OK;
-    size_t used = (size_t)snprintf(body, sizeof body,
-                                   "set title 'Test error against number of labels'\n"
-                                   "set xlabel 'labels'\nset ylabel 'test error, %%'\n"
-                                   "set logscale xy\nset datafile missing '?'\n"
-                                   "set xtics nomirror (");
-    for (int c = 0; c < grid->counts; c++)
-        if (grid->count[c] != LABELS_ALL)
-            used += (size_t)snprintf(body + used, sizeof body - used, "%s%ld", c ? "," : "",
-                                     grid->count[c]);
-    used += (size_t)snprintf(
-        body + used, sizeof body - used,
-        ")\nset xrange [%ld:%ld]\nset ytics nomirror; set border 3\n"
-        "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
-        "set key outside right center\nplot ",
-        grid->count[0] * 8 / 10,
-        grid->count[grid->counts - 1 - (grid->count[grid->counts - 1] == LABELS_ALL)] * 12 / 10);
-    for (int b = 0; b < blocks && used < sizeof body; b++) {
-        const struct grid_row *row = &grid->plan->rows[block[b]];
-        used += (size_t)snprintf(body + used, sizeof body - used,
-                                 "%s'" GRID_PLOT ".dat' index %d using 1:2:3 with yerrorlines lw 2 "
-                                 "pt %d ps 0.7 dt %d lc rgb '%s' title '%s'",
-                                 b ? ", \\\n  " : "", b, b / 4 ? 6 : 7, b / 4 ? 2 : 1,
-                                 plot_colour(b), row->title);
-        if (grid->paper && row->paper.test[0] > 0 && used < sizeof body)
-            used += (size_t)snprintf(body + used, sizeof body - used,
-                                     ", \\\n  '' index %d using 1:4 with linespoints lw 1 pt 2 "
-                                     "dt 3 lc rgb '%s' title 'the same, paper'",
-                                     b, plot_colour(b));
-    }
-    snprintf(body + used, sizeof body - used, "\n");
-    TRY(plot_draw(grid->study, GRID_PLOT, body, 1000, 520));
-fail:
-    return status;
-}
 
 /* ---- The study -------------------------------------------------------------------------- */
 
@@ -149,13 +89,14 @@ static const struct grid_plan plan = {
              "labels, drawn in equal numbers a class and drawn again for every seed, with the rest "
              "of the training images unlabelled; beside it the convnet alone on the same labels, "
              "with the same optimiser and as many steps.",
-    .plot = plot};
+    .plot = grid_plot};
 
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
 
 static const struct study_value values[] = {{"steps", "2000", "150"}, {NULL, NULL, NULL}};
-static const char *const fixed[] = {"labels",    "lambda-nll", "lambda-rec",   "lambda-m",
-                                    "lambda-l1", "dropout",    "dropout-conv", NULL};
+static const char *const fixed[] = {"recipe",    "labels",    "lambda-nll", "lambda-rec",
+                                    "lambda-m",  "lambda-l1", "dropout",    "dropout-conv",
+                                    "init-from", "freeze",    NULL};
 
 const struct study_kind study_mnist = {
     .info =
@@ -164,8 +105,9 @@ const struct study_kind study_mnist = {
          .about =
              "Trains the paper's net on 100, 600, 1000 and 3000 labels of MNIST, drawn anew "
              "for every seed, alone and as a what-where auto-encoder in several variants, with "
-             "dropout and loss weights chosen on validation images, and compares the test "
-             "errors with each other, draw by draw, and with the paper's. --data takes "
+             "dropout and loss weights chosen on validation images, and by the two recipes, and "
+             "compares the test errors with each other, draw by draw, and with the paper's. --data "
+             "takes "
              "other images (100, 500, 1000 and 5000 labels; 1000 and 4000 of CIFAR-10). Its own "
              "options: --steps 2000, --seeds 5; with --quick 4,000 training images, 100 and "
              "1000 labels, --steps 150 and --seeds 2."},

@@ -9,9 +9,9 @@
 #include "base/parallel.h"
 #include "train/options.h"
 
-#define KINDS 4
+#define KINDS 5
 static const struct study_kind *const kinds[KINDS] = {&study_where, &study_equivariance,
-                                                      &study_mnist, &study_lambda};
+                                                      &study_mnist, &study_lambda, &study_ablation};
 
 const struct study_kind *study_kind_at(size_t i) { return i < KINDS ? kinds[i] : NULL; }
 

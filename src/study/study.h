@@ -35,7 +35,8 @@ struct study_kind {
 
 /* The i-th, or NULL past the last. */
 const struct study_kind *study_kind_at(size_t i);
-extern const struct study_kind study_where, study_equivariance, study_mnist, study_lambda;
+extern const struct study_kind study_where, study_equivariance, study_mnist, study_lambda,
+    study_ablation;
 
 /* A study under way. */
 struct study {

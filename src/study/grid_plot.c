@@ -1,0 +1,87 @@
+/* grid_plot.c - a table's plot: test error against the number of labels, a line for each row. */
+#include <stdio.h>
+
+#include "study/grid.h"
+#include "study/plot.h"
+#include "study/table.h"
+#include "train/options.h"
+
+/* A block for each row that has anything: labels, mean, standard deviation, paper. Returns how many
+ * blocks, with their rows. */
+static swwae_status write_points(int *block, int *blocks, const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    double values[1000];
+    *blocks = 0;
+    TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
+    for (int r = 0; r < grid->rows; r++) {
+        bool any = false;
+        for (int c = 0; c < grid->counts; c++) {
+            grid_errors(values, grid, r, c, GRID_TEST);
+            const struct summary test = summarise(values, grid->study->seeds);
+            const int place = grid_paper_place(grid, c);
+            const double paper = place < 0 ? 0 : grid->plan->rows[r].paper.test[place];
+            if (!test.count || grid->count[c] == LABELS_ALL) continue;
+            if (!any) fprintf(page.to, "# %s\n", grid->plan->rows[r].title);
+            fprintf(page.to, "%ld ", grid->count[c]);
+            page_number(page.to, test.mean);
+            fputc(' ', page.to);
+            page_number(page.to, test.std);
+            fputc(' ', page.to);
+            if (paper > 0)
+                page_number(page.to, paper);
+            else
+                fputc('?', page.to);
+            fputc('\n', page.to);
+            any = true;
+        }
+        if (!any) continue;
+        fputs("\n\n", page.to);
+        block[(*blocks)++] = r;
+    }
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+swwae_status grid_plot(const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    int block[64], blocks;
+    char body[8192];
+    TRY(write_points(block, &blocks, grid));
+    if (!blocks) return SWWAE_OK;
+    size_t used = (size_t)snprintf(body, sizeof body,
+                                   "set title 'Test error against number of labels'\n"
+                                   "set xlabel 'labels'\nset ylabel 'test error, %%'\n"
+                                   "set logscale xy\nset datafile missing '?'\n"
+                                   "set xtics nomirror (");
+    for (int c = 0; c < grid->counts; c++)
+        if (grid->count[c] != LABELS_ALL)
+            used += (size_t)snprintf(body + used, sizeof body - used, "%s%ld", c ? "," : "",
+                                     grid->count[c]);
+    used += (size_t)snprintf(
+        body + used, sizeof body - used,
+        ")\nset xrange [%ld:%ld]\nset ytics nomirror; set border 3\n"
+        "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
+        "set key outside right center\nplot ",
+        grid->count[0] * 8 / 10,
+        grid->count[grid->counts - 1 - (grid->count[grid->counts - 1] == LABELS_ALL)] * 12 / 10);
+    for (int b = 0; b < blocks && used < sizeof body; b++) {
+        const struct grid_row *row = &grid->plan->rows[block[b]];
+        used += (size_t)snprintf(body + used, sizeof body - used,
+                                 "%s'" GRID_PLOT ".dat' index %d using 1:2:3 with yerrorlines lw 2 "
+                                 "pt %d ps 0.7 dt %d lc rgb '%s' title '%s'",
+                                 b ? ", \\\n  " : "", b, b / 4 ? 6 : 7, b / 4 ? 2 : 1,
+                                 plot_colour(b), row->title);
+        if (grid->paper && row->paper.test[0] > 0 && used < sizeof body)
+            used += (size_t)snprintf(body + used, sizeof body - used,
+                                     ", \\\n  '' index %d using 1:4 with linespoints lw 1 pt 2 "
+                                     "dt 3 lc rgb '%s' title 'the same, paper'",
+                                     b, plot_colour(b));
+    }
+    snprintf(body + used, sizeof body - used, "\n");
+    TRY(plot_draw(grid->study, GRID_PLOT, body, 1000, 520));
+fail:
+    return status;
+}
