@@ -29,7 +29,7 @@ static const char examples[] =
 /* Which heading of the help an option of the library stands under; others follow at the end. */
 static const struct group {
     const char *heading;
-    const char *names[12];
+    const char *names[14];
 } groups[] = {
     {"Data",
      {"data", "pad", "contrast", "labels", "label-file", "label-seed", "validation", "test-count"}},
@@ -42,7 +42,7 @@ static const struct group {
      {"pseudo-labels", "pseudo-weight", "balance", "consistency", "agreement-ramp"}},
     {"Training",
      {"recipe", "init-from", "freeze", "epochs", "steps", "batch", "labelled-share", "optimizer",
-      "lr", "momentum", "weight-decay"}},
+      "lr", "momentum", "weight-decay", "clip-norm", "on-nan"}},
     {"Learning rate schedule", {"schedule", "lr-step-every", "lr-step-factor"}},
     {"Run", {"out", "seed", "threads", "precision"}},
 };

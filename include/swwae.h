@@ -313,6 +313,23 @@ SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_
 SWWAE_API swwae_status swwae_resume(const char *run, const swwae_options *more,
                                     swwae_progress_fn progress, void *user);
 
+/* What a training takes, in bytes, before it is begun. */
+typedef struct swwae_memory {
+    size_t process;    /* this process now, without the data */
+    size_t data;       /* the images in memory */
+    size_t parameters; /* values, gradient, the optimizer's arrays, averages */
+    size_t step;       /* the engine of training steps, with its batch */
+    size_t validation; /* the engine of forward passes, with the images of one of them */
+    size_t saving;     /* copies of what is being written */
+    size_t loading;    /* models and checkpoints that are read before the first step; passing */
+    size_t peak;       /* the most at any moment */
+    size_t available;  /* what this process can still get; SIZE_MAX: nothing limits it */
+} swwae_memory;
+
+/* Predicts the memory of swwae_train with these options; opens the data, trains nothing. A training
+ * that cannot fit is refused by swwae_train with SWWAE_E_MEMORY, before its first step. */
+SWWAE_API swwae_status swwae_train_memory(const swwae_options *options, swwae_memory *memory);
+
 /* Times training steps and forward passes of the options' model on made-up images, and every pass
  * of a step by itself (processor time). channels, height, width: of the images. repetitions >= 1.
  * *json: an object, released with swwae_text_free; keys: docs/formats.md. progress may be NULL. */

@@ -62,7 +62,9 @@ static struct engine *engine_of(const struct net *n, int threads, int isa, bool 
                                            .threads = threads,
                                            .isa = isa};
     assert_int_equal(engine_create(&engine, &n->network, &options), SWWAE_OK);
-    assert_int_equal(engine_memory_needed(&n->network, &options), engine_memory(engine));
+    size_t needed = 0;
+    assert_int_equal(engine_memory_needed(&needed, &n->network, &options), SWWAE_OK);
+    assert_int_equal(needed, engine_memory(engine));
     return engine;
 }
 

@@ -273,6 +273,61 @@ static void test_average(void **state) {
     network_clear(&network);
 }
 
+/* The norm is that of the gradient without the running statistics, in one order whatever the
+ * threads; a value that is not finite anywhere shows. */
+static void test_norm(void **state) {
+    (void)state;
+    struct network network; /* several chunks */
+    const struct variant variant = {.norm = true};
+    assert_int_equal(network_build(&network, "(20)3c-2p-(50)7c-2p-10fc", 1, 8, 8, &variant),
+                     SWWAE_OK);
+    struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0);
+    struct optimizer optimizer;
+    assert_int_equal(optimizer_create(&optimizer, &network, &s), SWWAE_OK);
+    float *g = malloc(network.parameters * sizeof *g);
+    double expected = 0;
+    size_t running = 0;
+    for (size_t i = 0; i < network.view_count; i++) {
+        const struct view *view = &network.view[i];
+        for (size_t k = view->offset; k < view->offset + view->size; k++) {
+            g[k] = gradient(k, 1);
+            if (view->role == ROLE_RUNNING)
+                running = k;
+            else
+                expected += (double)g[k] * (double)g[k];
+        }
+    }
+    const double norm = optimizer_norm(&optimizer, g, NULL);
+    /* both are sums of n doubles */
+    assert_true(fabs(norm - sqrt(expected)) <=
+                sqrt(expected) * (double)network.parameters * 0x1p-52);
+    for (int threads = 2; threads <= 4; threads++) {
+        struct pool *pool = pool_create(threads);
+        const double again = optimizer_norm(&optimizer, g, pool);
+        assert_memory_equal(&norm, &again, sizeof norm);
+        pool_free(pool);
+    }
+    const float before = g[running];
+    optimizer_scale(&optimizer, g, 2.5 / norm);
+    assert_true(g[running] == before);
+    /* each value is rounded once, to a float */
+    assert_true(fabs(optimizer_norm(&optimizer, g, NULL) - 2.5) <= 2.5 * 0x1p-23);
+    const float odd[] = {NAN, INFINITY, -INFINITY};
+    const size_t places[] = {0, running, network.parameters - 1};
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 3; k++) {
+            const float kept = g[places[i]];
+            g[places[i]] = odd[k];
+            assert_false(isfinite(optimizer_norm(&optimizer, g, NULL)));
+            g[places[i]] = kept;
+        }
+    for (size_t i = 0; i < network.parameters; i++) g[i] = 3e38f; /* squares of no float */
+    assert_true(isfinite(optimizer_norm(&optimizer, g, NULL)));
+    free(g);
+    optimizer_free(&optimizer);
+    network_clear(&network);
+}
+
 /* A frozen encoder keeps its values, running statistics included; the others move as they did. */
 static void test_freeze(void **state) {
     (void)state;
@@ -305,6 +360,7 @@ int main(void) {
         cmocka_unit_test(test_decay_spares_scales),
         cmocka_unit_test(test_average),
         cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

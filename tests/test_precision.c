@@ -49,7 +49,9 @@ static void step(const struct fixture *f, const struct engine_options *options, 
                  struct losses *losses) {
     struct engine *engine;
     well(engine_create(&engine, &f->network, options));
-    assert_int_equal(engine_memory_needed(&f->network, options), engine_memory(engine));
+    size_t needed = 0;
+    assert_int_equal(engine_memory_needed(&needed, &f->network, options), SWWAE_OK);
+    assert_int_equal(needed, engine_memory(engine));
     for (int repeat = 0; repeat < 2; repeat++)
         well(engine_step(engine, losses, gradient, f->parameters,
                          &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}));

@@ -268,10 +268,51 @@ static void test_diverging(void **state) {
         train(&seen, "wild", "optimizer", "sgd", "lr", "1e30", "schedule", "constant", NULL);
     says(status, SWWAE_E_NUMERIC, "step ");
     assert_non_null(strstr(swwae_last_error(), "lower --lr"));
+    assert_non_null(strstr(swwae_last_error(), ", first in the "));
     swwae_model *model; /* the last good state */
     well(swwae_model_load(&model, temporary_path("wild/checkpoint.safetensors")));
     swwae_model_free(model);
     assert_false(metrics_have("wild", "nan"));
+}
+
+/* A clipped training stays where an unclipped one diverges, its bits do not depend on the threads,
+ * and a bound that is never reached changes nothing. */
+static void test_clipping(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    says(train(&seen, "steep", "optimizer", "sgd", "lr", "50", "labels", "50", NULL),
+         SWWAE_E_NUMERIC, "with --clip-norm");
+    well(train(&seen, "clip-1", "optimizer", "sgd", "lr", "50", "labels", "50", "clip-norm",
+               "0.001", "threads", "1", NULL));
+    has_in_config("clip-1", "\"clip-norm\": 0.001");
+    well(train(&seen, "clip-3", "optimizer", "sgd", "lr", "50", "labels", "50", "clip-norm",
+               "0.001", "threads", "3", NULL));
+    same_file("clip-1", "clip-3", "model.safetensors");
+    well(train(&seen, "free-of-it", "epochs", "1", "labels", "50", "out", "x", NULL));
+    well(train(&seen, "unreached", "epochs", "1", "labels", "50", "clip-norm", "1e30", NULL));
+    char *a = metrics_of("free-of-it"), *b = metrics_of("unreached");
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+}
+
+/* A training that diverges goes back with half the rate until it no longer does; the same with any
+ * number of threads; and the checkpoint remembers the rate. A step that no rate helps ends it. */
+static void test_rewinding(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    well(train(&seen, "back-1", "optimizer", "sgd", "lr", "50", "labels", "50", "on-nan", "rewind",
+               "threads", "1", NULL));
+    assert_memory_equal(seen.message, "going back to step ", 19);
+    has_in_config("back-1", "\"on-nan\": \"rewind\"");
+    well(train(&seen, "back-3", "optimizer", "sgd", "lr", "50", "labels", "50", "on-nan", "rewind",
+               "threads", "3", NULL));
+    same_file("back-1", "back-3", "model.safetensors");
+    same_file("back-1", "back-3", "checkpoint.safetensors");
+    assert_false(metrics_have("back-1", "nan"));
+    assert_false(metrics_have("back-1", ",50,")); /* the rate of no row */
+    says(train(&seen, "hopeless", "lambda-rec", "1e39", "on-nan", "rewind", NULL), SWWAE_E_NUMERIC,
+         "step 1: ");
 }
 
 static void test_damaged_runs(void **state) {
@@ -329,7 +370,8 @@ int main(void) {
         cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults_that_fit),
         cmocka_unit_test(test_variants),  cmocka_unit_test(test_no_validation),
         cmocka_unit_test(test_init_from), cmocka_unit_test(test_label_seed),
-        cmocka_unit_test(test_diverging), cmocka_unit_test(test_damaged_runs),
+        cmocka_unit_test(test_diverging), cmocka_unit_test(test_clipping),
+        cmocka_unit_test(test_rewinding), cmocka_unit_test(test_damaged_runs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

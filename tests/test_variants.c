@@ -346,11 +346,10 @@ static void test_as_class(void **state) {
     images[3] = NAN;
     says(swwae_model_reconstruct_as(model, images, 1, 0, out), SWWAE_E_ARGUMENT, "image 0 holds");
     images[3] = 0;
-    model->options = strdup("{\"lambda-rec\": 0}");
+    assert_int_equal(model_set_options(model, strdup("{\"lambda-rec\": 0}")), SWWAE_OK);
     says(swwae_model_reconstruct_as(model, images, 1, 0, out), SWWAE_E_ARGUMENT,
          "the model's decoder was not trained (lambda-rec 0");
-    free(model->options);
-    model->options = strdup("{\"lambda-nll\": 0}");
+    assert_int_equal(model_set_options(model, strdup("{\"lambda-nll\": 0}")), SWWAE_OK);
     says(swwae_model_reconstruct_as(model, images, 1, 0, out), SWWAE_E_ARGUMENT,
          "the model was not trained on labels (lambda-nll 0)");
     swwae_model_free(model);
@@ -383,15 +382,15 @@ static void test_trained(void **state) {
     };
     swwae_model *model = make("5", NULL), *one;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        model->options = strdup(cases[i].options);
+        assert_int_equal(model_set_options(model, strdup(cases[i].options)), SWWAE_OK);
         if (model_classifier_trained(model) != cases[i].classifier ||
             model_decoder_trained(model) != cases[i].decoder)
             fail_msg("%s", cases[i].options);
-        free(model->options);
-        model->options = NULL;
     }
     assert_int_equal(swwae_model_create(&one, "(4)3c-2p", 1, SIDE, SIDE, 1), SWWAE_OK);
-    one->options = strdup("{\"rec-layers\": \"layerwise\", \"lambda-m\": 0}");
+    assert_int_equal(
+        model_set_options(one, strdup("{\"rec-layers\": \"layerwise\", \"lambda-m\": 0}")),
+        SWWAE_OK);
     assert_true(model_decoder_trained(one)); /* there is no inner boundary */
     swwae_model_free(one);
     swwae_model_free(model);

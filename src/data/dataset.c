@@ -1,6 +1,7 @@
 /* dataset.c - a data set in memory and the questions one can ask it; see dataset.h. */
 #include "data/dataset.h"
 
+#include "base/json.h"
 #include "data/input.h"
 #include "data/shapes.h"
 
@@ -266,41 +267,57 @@ static json_t *text_json(const char *text) {
     return json;
 }
 
-/* The number of images with each class's label; NULL without memory. */
+/* The number of images with each class's label; NULL without memory, as of the next two. */
 static json_t *counts_json(const struct swwae_dataset *dataset) {
     json_t *list = json_array();
     size_t *counts = calloc((size_t)dataset->classes + 1, sizeof *counts);
-    if (counts && list) {
-        for (size_t i = 0; dataset->labels && i < dataset->count; i++)
-            if (dataset->labels[i] >= 0 && dataset->labels[i] < dataset->classes)
-                counts[dataset->labels[i]]++;
-        for (int k = 0; k < dataset->classes; k++)
-            json_array_append_new(list, json_integer((json_int_t)counts[k]));
-    }
+    bool good = list && counts;
+    for (size_t i = 0; good && dataset->labels && i < dataset->count; i++)
+        if (dataset->labels[i] >= 0 && dataset->labels[i] < dataset->classes)
+            counts[dataset->labels[i]]++;
+    for (int k = 0; good && k < dataset->classes; k++)
+        good = !json_array_append_new(list, json_integer((json_int_t)counts[k]));
     free(counts);
+    if (good) return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *names_json(const struct swwae_dataset *dataset) {
+    json_t *list = json_array();
+    for (int k = 0; list && k < dataset->classes; k++)
+        if (json_array_append_new(list, text_json(dataset->class_names[k]))) {
+            json_decref(list);
+            return NULL;
+        }
     return list;
+}
+
+/* Of class folders, whose files may be many, the folder alone. */
+static json_t *files_json(const struct swwae_dataset *dataset) {
+    json_t *list = json_array();
+    bool good = list != NULL;
+    if (good && dataset->folder) good = !json_array_append_new(list, text_json(dataset->folder));
+    for (size_t f = 0; good && f < dataset->file_count && !dataset->folder; f++)
+        good = !json_array_append_new(list, text_json(dataset->files[f]));
+    if (good) return list;
+    json_decref(list);
+    return NULL;
 }
 
 swwae_status swwae_dataset_describe(const swwae_dataset *dataset, char **json) {
     swwae_status status = SWWAE_OK;
     json_t *root = NULL;
     CHECK(dataset && json, SWWAE_E_ARGUMENT, "swwae_dataset_describe was given NULL");
-    json_t *names = json_array(), *files = json_array();
-    for (int k = 0; k < dataset->classes; k++)
-        json_array_append_new(names, text_json(dataset->class_names[k]));
-    /* of class folders, whose files may be many, the folder alone */
-    if (dataset->folder) json_array_append_new(files, text_json(dataset->folder));
-    for (size_t f = 0; f < dataset->file_count && !dataset->folder; f++)
-        json_array_append_new(files, text_json(dataset->files[f]));
     /* "o" takes over its object, even on failure */
     root = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I}", "name",
                      text_json(dataset->name), "images", (json_int_t)dataset->count, "channels",
                      dataset->channels, "height", dataset->height, "width", dataset->width, "pad",
-                     dataset->pad, "classes", dataset->classes, "class_names", names, "per_class",
-                     counts_json(dataset), "files", files, "gray", (json_int_t)dataset->gray,
-                     "ignored", (json_int_t)dataset->ignored);
+                     dataset->pad, "classes", dataset->classes, "class_names", names_json(dataset),
+                     "per_class", counts_json(dataset), "files", files_json(dataset), "gray",
+                     (json_int_t)dataset->gray, "ignored", (json_int_t)dataset->ignored);
     CHECK(root, SWWAE_E_MEMORY, "not enough memory to describe a data set");
-    char *text = json_dumps(root, JSON_INDENT(2));
+    char *text = json_text(root, JSON_INDENT(2));
     CHECK(text, SWWAE_E_MEMORY, "not enough memory to describe a data set");
     *json = text;
 fail:

@@ -91,15 +91,17 @@ static size_t tables(const struct engine *e) {
            (size_t)e->workspaces * (sizeof *e->workspace + 2 * tensors * sizeof(struct map));
 }
 
-size_t engine_memory_needed(const struct network *network, const struct engine_options *options) {
-    size_t bytes = 0;
+swwae_status engine_memory_needed(size_t *bytes, const struct network *network,
+                                  const struct engine_options *options) {
+    swwae_status status = SWWAE_OK;
     struct engine *e = calloc(1, sizeof *e);
-    if (e && engine_plan(e, network, options) == SWWAE_OK) {
-        book(e);
-        if (!e->arena.overflowed) bytes = tables(e) + e->arena.used;
-    }
+    CHECK(e, SWWAE_E_MEMORY, "cannot allocate an engine");
+    TRY(engine_plan(e, network, options));
+    book(e);
+    *bytes = e->arena.overflowed ? SIZE_MAX : tables(e) + e->arena.used;
+fail:
     engine_free(e);
-    return bytes;
+    return status;
 }
 
 struct pool *engine_pool(struct engine *engine) {
@@ -171,6 +173,7 @@ static void step_group(const struct pass *pass, const struct step_job *job, int 
             profile_run(&clock[op - plan->op], pass, op, back);
         else
             (back ? op->kind->back : op->kind->forward)(pass, op);
+        if (job->e->spot) fault_look(&job->e->spot[share], pass, op, back, move);
     }
 }
 

@@ -20,6 +20,14 @@ struct op_clock {
     double images;
 };
 
+/* The earliest value of a share that is not finite: fault.c. */
+struct fault_spot {
+    bool found;
+    int move, image; /* of the step; of the batch */
+    const struct op *op;
+    int part;
+};
+
 struct engine {
     struct plan plan;
     struct kernels kernels;
@@ -32,7 +40,8 @@ struct engine {
     struct workspace *workspace; /* (workspaces) */
     real **spare;                /* (workers): two layers' weights each */
     struct share share[ENGINE_SHARES];
-    struct op_clock *clock; /* (ENGINE_SHARES, plan.ops); NULL: no profile */
+    struct op_clock *clock;  /* (ENGINE_SHARES, plan.ops); NULL: no profile */
+    struct fault_spot *spot; /* (ENGINE_SHARES), while engine_find_fault runs; else NULL */
 };
 
 /* Whether anything gives a gradient to what an operation wrote; a term writes nothing. */
@@ -40,6 +49,13 @@ bool engine_has_gradient(const struct plan *plan, const struct op *op);
 
 /* Runs an operation under the clock. */
 void profile_run(struct op_clock *clock, const struct pass *pass, const struct op *op, bool back);
+
+/* Looks at what an operation left; move: its number in the step. */
+void fault_look(struct fault_spot *spot, const struct pass *pass, const struct op *op, bool back,
+                int move);
+
+/* "encoder.0.1", "stage 1", or "" for an operation of neither. profile.c. */
+void engine_name_layer(char *text, size_t size, const struct plan *plan, const struct op *op);
 
 /* The first image of a share of n. */
 static inline int share_first(int share, int n) {

@@ -51,9 +51,10 @@ swwae_status engine_create(struct engine **engine, const struct network *network
                            const struct engine_options *options);
 void engine_free(struct engine *engine);
 
-/* Bytes that engine_create would allocate; 0 when they do not fit into a size_t or memory is out.
- */
-size_t engine_memory_needed(const struct network *network, const struct engine_options *options);
+/* Bytes that engine_create would allocate; SIZE_MAX when they do not fit into a size_t. Errors of
+ * engine_create. */
+swwae_status engine_memory_needed(size_t *bytes, const struct network *network,
+                                  const struct engine_options *options);
 
 /* The engine's threads, for other work between its calls; may be NULL: one thread. */
 struct pool *engine_pool(struct engine *engine);

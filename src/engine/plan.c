@@ -14,18 +14,21 @@
 
 /* ---- tensors and operations ---- */
 
-static swwae_status grow(void **array, int count, size_t size) {
-    if (count & (count - 1)) return SWWAE_OK; /* room up to the next power of two */
+/* Room for one element more. Without it, plan_build fails at its end. */
+static bool grow(struct plan *plan, void **array, int count, size_t size) {
+    if (count & (count - 1)) return true; /* room up to the next power of two */
     void *more = realloc(*array, (size_t)(count ? 2 * count : 1) * size);
-    if (!more) return status_set(SWWAE_E_MEMORY, "cannot allocate an engine");
-    *array = more;
-    return SWWAE_OK;
+    if (more)
+        *array = more;
+    else
+        plan->failed = true;
+    return more != NULL;
 }
 
 /* Appends a tensor; -1 when memory is out, and so for what is built on it. */
 static int add_tensor(struct plan *plan, int channels, int height, int width, int lanes,
                       bool relu) {
-    if (grow((void **)&plan->tensor, plan->tensors, sizeof *plan->tensor)) return -1;
+    if (!grow(plan, (void **)&plan->tensor, plan->tensors, sizeof *plan->tensor)) return -1;
     plan->tensor[plan->tensors] =
         (struct tensor){.map = map_shape(channels, height, width, 0, lanes),
                         .relu = relu,
@@ -40,7 +43,7 @@ static int add_like(struct plan *plan, int tensor, bool relu) {
 }
 
 static void add_op(struct plan *plan, struct op op) {
-    if (grow((void **)&plan->op, plan->ops, sizeof *plan->op)) return;
+    if (!grow(plan, (void **)&plan->op, plan->ops, sizeof *plan->op)) return;
     plan->op[plan->ops++] = op;
 }
 
@@ -290,6 +293,7 @@ static void link_gradients(struct plan *plan) {
                 in->first = !plan->tensor[in->tensor].uses++;
         }
     bool *seen = calloc((size_t)plan->tensors, sizeof *seen);
+    plan->failed |= !seen;
     for (int i = 0; seen && i < plan->ops; i++)
         for (int k = 0; k < OP_INPUTS; k++) {
             struct input *in = &plan->op[i].in[k];
@@ -354,7 +358,7 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
     if (plan->training) add_terms(plan, stages, top, decoded);
     plan->terms = (struct range){plan->decoder.end, plan->ops};
     for (int i = 0; i < plan->ops; i++) plan->whole |= plan->op[i].kind->join != NULL;
-    CHECK(plan->tensors && plan->ops, SWWAE_E_MEMORY, "cannot allocate an engine");
+    CHECK(!plan->failed, SWWAE_E_MEMORY, "cannot allocate an engine");
     if (plan->training) link_gradients(plan);
 
     plan->group = plan->slots = 1;
@@ -362,9 +366,11 @@ swwae_status plan_build(struct plan *plan, const struct network *network,
     struct workspace workspace = {0};
     workspace.value = calloc((size_t)plan->tensors, sizeof *workspace.value);
     workspace.gradient = calloc((size_t)plan->tensors, sizeof *workspace.gradient);
-    if (workspace.value && workspace.gradient) plan_book(&workspace, &arena, plan);
+    plan->failed |= !workspace.value || !workspace.gradient;
+    if (!plan->failed) plan_book(&workspace, &arena, plan);
     free(workspace.value);
     free(workspace.gradient);
+    CHECK(!plan->failed, SWWAE_E_MEMORY, "cannot allocate an engine");
     if (!arena.overflowed && arena.used && arena.used < GROUP_BYTES)
         plan->group = (int)(GROUP_BYTES / arena.used);
     if (plan->group > PLAN_GROUP) plan->group = PLAN_GROUP;

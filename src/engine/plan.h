@@ -97,6 +97,7 @@ struct plan {
     bool sparse;     /* passes may use the switches' sparsity */
     bool bf16;       /* dense convolutions multiply bf16 */
     bool winograd;   /* dense 3x3 convolutions may run by Winograd's filtering */
+    bool failed;     /* there was no memory for a part of it */
 
     struct tensor *tensor; /* malloc'ed, as op */
     int tensors;

@@ -42,7 +42,7 @@ int engine_passes(const struct engine *e) {
 
 /* ---- names ---- */
 
-static void name_layer(char *text, size_t size, const struct plan *plan, const struct op *op) {
+void engine_name_layer(char *text, size_t size, const struct plan *plan, const struct op *op) {
     const struct network *n = plan->network;
     *text = 0;
     for (int s = 0; s < n->stages; s++)
@@ -155,7 +155,7 @@ struct engine_pass engine_pass_at(const struct engine *e, int i) {
         entries += c->entries;
         images += c->images;
     }
-    name_layer(pass.layer, sizeof pass.layer, &e->plan, op);
+    engine_name_layer(pass.layer, sizeof pass.layer, &e->plan, op);
     pass.kernel = kernel_name(op, pass.back);
     pass.reason = reason(&e->plan, op, pass.back);
     count_flops(&e->plan, op, pass.back, entries, images, &pass.flops, &pass.flops_dense);

@@ -6,7 +6,8 @@
 
 #include "io/file.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,11 +148,10 @@ static swwae_status read_bytes(struct safetensors *file, char *bytes, size_t siz
           "its header should have %llu bytes, but the file has %zu and a header at most %d; it is "
           "cut short or not a safetensors file",
           (unsigned long long)length, size, HEADER_LIMIT);
-    header = json_loadb(bytes + PREFIX, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    /* Where jansson found no fault in the text, it had no memory. */
-    CHECK(header, *error.text ? SWWAE_E_FORMAT : SWWAE_E_MEMORY,
-          "its header is not valid JSON (byte %d: %s)", error.position,
-          *error.text ? error.text : "no memory to read it");
+    header = json_parse(bytes + PREFIX, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    CHECK(header || json_at_fault(&error), SWWAE_E_MEMORY, "no memory to read its header");
+    CHECK(header, SWWAE_E_FORMAT, "its header is not valid JSON (byte %d: %s)", error.position,
+          error.text);
     /* The header is in `header` now: data moves to the front, where it is aligned. */
     size -= PREFIX + (size_t)length;
     memmove(bytes, bytes + PREFIX + length, size);

@@ -12,17 +12,23 @@
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-int winograd_chunk(int x_channels, int tiles) {
+static int most_tiles(int x_channels) {
     const size_t one = (size_t)pack_blocks(x_channels) * WINOGRAD_POSITIONS * LANES * sizeof(real);
-    int most = smaller((int)(CHUNK_BYTES / one), CHUNK_TILES);
-    if (most < 14) most = 14; /* a full tile of the multiplication */
+    const int most = smaller((int)(CHUNK_BYTES / one), CHUNK_TILES);
+    return most < 14 ? 14 : most; /* a full tile of the multiplication */
+}
+
+int winograd_chunk(int x_channels, int tiles) {
+    const int most = most_tiles(x_channels);
     /* equal chunks */
     const int chunks = (tiles + most - 1) / most;
     return (tiles + chunks - 1) / chunks;
 }
 
 size_t winograd_scratch(int y_channels, int x_channels, int height, int width, int images) {
-    const size_t chunk = (size_t)winograd_chunk(x_channels, winograd_tiles(height, width, images));
+    /* of fewer images the chunks may be larger: 29 tiles are two of 15, 28 are one */
+    const size_t chunk =
+        (size_t)smaller(most_tiles(x_channels), winograd_tiles(height, width, images));
     const size_t vectors = (size_t)pack_blocks(x_channels) + (size_t)pack_blocks(y_channels);
     return chunk * vectors * WINOGRAD_POSITIONS * LANES * sizeof(real);
 }

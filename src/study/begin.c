@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "data/dataset.h"
 #include "io/file.h"
 #include "train/options.h"
@@ -114,7 +115,8 @@ static swwae_status read_before(json_t **before, const char *path) {
     json_error_t fault;
     if (access(path, F_OK)) return SWWAE_OK;
     TRY(file_read(path, JSON_LIMIT, &data, &size));
-    *before = json_loadb(data, size, JSON_REJECT_DUPLICATES, &fault);
+    *before = json_parse(data, size, JSON_REJECT_DUPLICATES, &fault);
+    CHECK(*before || json_at_fault(&fault), SWWAE_E_MEMORY, "%.400s: no memory to read it", path);
     CHECK(json_is_object(*before), SWWAE_E_FORMAT,
           "%.400s: not a JSON object, expected what an earlier call of this study wrote", path);
 fail:
@@ -125,7 +127,7 @@ fail:
 /* A value as text: what --NAME takes. The caller frees it. */
 static char *text_of(const json_t *value) {
     if (json_is_string(value)) return strdup(json_string_value(value));
-    return json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    return json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
 static swwae_status differ(const struct study *study, const char *name, const json_t *before,
@@ -195,14 +197,15 @@ static swwae_status write_or_compare(const struct study *study, const char *path
     FILE *to = NULL;
     TRY(options_json(&options, study->options, false));
     CHECK(to = open_memstream(&text, &size), SWWAE_E_MEMORY, "no memory for study.json");
-    fprintf(to, "{\n\"study\": \"%s\",\n\"quick\": %s,\n\"seeds\": %d,\n\"options\": %s}\n",
-            study->kind->info.name, study->quick ? "true" : "false", study->seeds, options);
-    bool good = !ferror(to);
-    good = !fclose(to) && good;
+    bool good =
+        fprintf(to, "{\n\"study\": \"%s\",\n\"quick\": %s,\n\"seeds\": %d,\n\"options\": %s}\n",
+                study->kind->info.name, study->quick ? "true" : "false", study->seeds, options) > 0;
+    good = !fclose(to) && good && text;
     to = NULL;
     CHECK(good, SWWAE_E_MEMORY, "no memory for study.json");
     if (before) {
-        CHECK(now = json_loads(text, 0, NULL), SWWAE_E_INTERNAL, "study.json cannot be read back");
+        json_error_t fault;
+        CHECK(now = json_parse(text, size, 0, &fault), SWWAE_E_MEMORY, "no memory for study.json");
         TRY(compare(study, before, now));
     }
     TRY(file_write(path, text, size));

@@ -92,29 +92,22 @@ double table_cell(const struct table *table, long row, const char *column) {
 
 swwae_status page_begin(struct page *page, const struct study *study, const char *name) {
     swwae_status status = SWWAE_OK;
+    char path[STUDY_PATH];
     *page = (struct page){0};
-    TRY(study_path(page->path, study, name));
-    page->to = open_memstream(&page->text, &page->size);
-    CHECK(page->to, SWWAE_E_MEMORY, "%.400s: no memory", page->path);
+    TRY(study_path(path, study, name));
+    TRY(file_begin(&page->writer, path));
+    page->to = page->writer.stream;
 fail:
     return status;
 }
 
 swwae_status page_commit(struct page *page) {
-    swwae_status status = SWWAE_OK;
-    bool good = !ferror(page->to);
-    good = !fclose(page->to) && good;
     page->to = NULL;
-    CHECK(good, SWWAE_E_MEMORY, "%.400s: no memory", page->path);
-    TRY(file_write(page->path, page->text, page->size));
-fail:
-    page_abandon(page);
-    return status;
+    return file_commit(&page->writer);
 }
 
 void page_abandon(struct page *page) {
-    if (page->to) fclose(page->to);
-    free(page->text);
+    file_abandon(&page->writer);
     *page = (struct page){0};
 }
 

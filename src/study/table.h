@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "io/file.h"
 #include "study/study.h"
 
 /* ---- Reading ---- */
@@ -29,12 +30,10 @@ double table_cell(const struct table *table, long row, const char *column);
 
 /* ---- Writing ---- */
 
-/* A file of the study being written in memory; page_commit replaces the file. */
+/* A file of the study being written; page_commit replaces the one before. */
 struct page {
-    char path[STUDY_PATH];
-    FILE *to;
-    char *text;
-    size_t size;
+    struct file_writer writer;
+    FILE *to; /* the writer's */
 };
 
 swwae_status page_begin(struct page *page, const struct study *study, const char *name);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/json.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "engine/profile.h"
@@ -241,7 +242,7 @@ static swwae_status result(struct bench *b, char **json) {
         peak, "train", timing(b, b->train_seconds), "forward", timing(b, b->forward_seconds),
         "memory_train", (json_int_t)memory_train, "memory_forward", (json_int_t)memory_forward,
         "flops", flops, "flops_dense", flops_dense, "passes", list);
-    if (root) text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    text = json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);
     CHECK(text, SWWAE_E_MEMORY, "no memory for the result of the benchmark");
     *json = text;

@@ -1,6 +1,7 @@
 /* checkpoint.c - saving and restoring a training; see checkpoint.h. */
 #include "train/checkpoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -8,59 +9,72 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "train/model_file.h"
 #include "train/number.h"
 
 /* The state as JSON. Reals have 17 digits, so they read back as the same bits. */
 static char *state_json(const struct progress_state *state) {
     const struct sums *s = &state->sums;
-    json_t *root = json_pack(
-        "{s:I, s:b, s:f, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}}",
-        "row_step", (json_int_t)state->row_step, "best", state->best, "best_score",
-        state->best_score, "best_step", (json_int_t)state->best_step, "sums", "steps",
-        (json_int_t)s->steps, "nll_steps", (json_int_t)s->nll_steps, "labelled",
-        (json_int_t)s->labelled, "wrong", (json_int_t)s->wrong, "loss", s->loss, "nll", s->nll,
-        "rec", s->rec, "m", s->m, "l1", s->l1, "pseudo", s->pseudo, "consistency", s->consistency,
-        "unlabelled", (json_int_t)s->unlabelled, "guessed", (json_int_t)s->guessed);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_t *root =
+        json_pack("{s:I, s:b, s:f, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, "
+                  "s:f, s:I, s:I}}",
+                  "row_step", (json_int_t)state->row_step, "best", state->best, "best_score",
+                  state->best_score, "best_step", (json_int_t)state->best_step, "rewinds",
+                  (json_int_t)state->rewinds, "sums", "steps", (json_int_t)s->steps, "nll_steps",
+                  (json_int_t)s->nll_steps, "labelled", (json_int_t)s->labelled, "wrong",
+                  (json_int_t)s->wrong, "loss", s->loss, "nll", s->nll, "rec", s->rec, "m", s->m,
+                  "l1", s->l1, "pseudo", s->pseudo, "consistency", s->consistency, "unlabelled",
+                  (json_int_t)s->unlabelled, "guessed", (json_int_t)s->guessed);
+    char *text = json_text(root, JSON_COMPACT);
     json_decref(root);
     return text;
 }
 
-static bool read_state(struct progress_state *state, const char *text) {
-    json_t *root = text ? json_loads(text, 0, NULL) : NULL;
-    json_int_t row, best_step, steps, nll_steps, labelled, wrong, unlabelled = 0, guessed = 0;
+static swwae_status read_state(struct progress_state *state, const char *text, const char *path) {
+    swwae_status status = SWWAE_OK;
+    json_error_t fault;
+    json_t *root = text ? json_parse(text, strlen(text), 0, &fault) : NULL;
+    json_int_t row, best_step, steps, nll_steps, labelled, wrong, unlabelled = 0, guessed = 0,
+                                                                  rewinds = 0;
     int best;
     struct progress_state read = {.step = state->step};
     struct sums *s = &read.sums;
     /* optional are those that files older than the term lack */
+    CHECK(!text || root || json_at_fault(&fault), SWWAE_E_MEMORY, "%.400s: no memory to read it",
+          path);
+    errno = 0;
     bool good =
         root &&
-        !json_unpack(root,
-                     "{s:I, s:b, s:F, s:I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F, s?F, s?F, "
-                     "s?F, s?I, s?I}}",
-                     "row_step", &row, "best", &best, "best_score", &read.best_score, "best_step",
-                     &best_step, "sums", "steps", &steps, "nll_steps", &nll_steps, "labelled",
-                     &labelled, "wrong", &wrong, "loss", &s->loss, "nll", &s->nll, "rec", &s->rec,
-                     "m", &s->m, "l1", &s->l1, "pseudo", &s->pseudo, "consistency", &s->consistency,
-                     "unlabelled", &unlabelled, "guessed", &guessed);
+        !json_unpack(
+            root,
+            "{s:I, s:b, s:F, s:I, s?I, s:{s:I, s:I, s:I, s:I, s:F, s:F, s:F, s:F, s?F, s?F, "
+            "s?F, s?I, s?I}}",
+            "row_step", &row, "best", &best, "best_score", &read.best_score, "best_step",
+            &best_step, "rewinds", &rewinds, "sums", "steps", &steps, "nll_steps", &nll_steps,
+            "labelled", &labelled, "wrong", &wrong, "loss", &s->loss, "nll", &s->nll, "rec",
+            &s->rec, "m", &s->m, "l1", &s->l1, "pseudo", &s->pseudo, "consistency", &s->consistency,
+            "unlabelled", &unlabelled, "guessed", &guessed);
+    CHECK(good || errno != ENOMEM, SWWAE_E_MEMORY, "%.400s: no memory to read it", path);
     good = good && row >= 0 && best_step >= 0 && steps >= 0 && nll_steps >= 0 && labelled >= 0 &&
-           wrong >= 0 && unlabelled >= 0 && guessed >= 0 && (uint64_t)row <= state->step &&
-           (uint64_t)best_step <= state->step;
-    if (good) {
-        read.row_step = (uint64_t)row;
-        read.best = best;
-        read.best_step = (uint64_t)best_step;
-        s->steps = (uint64_t)steps;
-        s->nll_steps = (uint64_t)nll_steps;
-        s->labelled = (uint64_t)labelled;
-        s->wrong = (uint64_t)wrong;
-        s->unlabelled = (uint64_t)unlabelled;
-        s->guessed = (uint64_t)guessed;
-        *state = read;
-    }
+           wrong >= 0 && unlabelled >= 0 && guessed >= 0 && rewinds >= 0 &&
+           (uint64_t)row <= state->step && (uint64_t)best_step <= state->step;
+    CHECK(good, SWWAE_E_FORMAT,
+          "%.400s: metadata \"state\" is missing or not what a checkpoint holds", path);
+    read.row_step = (uint64_t)row;
+    read.best = best;
+    read.rewinds = (uint64_t)rewinds;
+    read.best_step = (uint64_t)best_step;
+    s->steps = (uint64_t)steps;
+    s->nll_steps = (uint64_t)nll_steps;
+    s->labelled = (uint64_t)labelled;
+    s->wrong = (uint64_t)wrong;
+    s->unlabelled = (uint64_t)unlabelled;
+    s->guessed = (uint64_t)guessed;
+    *state = read;
+fail:
     json_decref(root);
-    return good;
+    return status;
 }
 
 static struct safetensor flat(const char *name, const float *data, size_t size) {
@@ -153,8 +167,7 @@ swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimi
     TRY(take_flat(optimizer->average, &file, path, "optimizer.average", optimizer->size, false));
     TRY(take_flat(teacher->shares, &file, path, "teacher.shares", (size_t)teacher->classes, true));
     state->step = saved->step;
-    CHECK(read_state(state, safetensors_metadata(&file, "state")), SWWAE_E_FORMAT,
-          "%.400s: metadata \"state\" is missing or not what a checkpoint holds", path);
+    TRY(read_state(state, safetensors_metadata(&file, "state"), path));
     memcpy(model->parameters, saved->parameters,
            model->network.parameters * sizeof *model->parameters);
     model->step = optimizer->step = saved->step;

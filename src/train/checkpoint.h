@@ -15,6 +15,7 @@ struct progress_state {
     bool best;          /* a validation has taken place */
     double best_score;  /* the lowest so far (percent or squared error) */
     uint64_t best_step; /* its step */
+    uint64_t rewinds;   /* times that training went back and halved its learning rate */
     struct sums sums;   /* since that row */
 };
 

@@ -2,8 +2,10 @@
 #include "train/model.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #include "base/cpu.h"
+#include "base/json.h"
 #include "train/options.h"
 
 /* A layer's own values: a tied one of the decoder has no weight. */
@@ -92,15 +94,19 @@ static json_t *codes_json(const struct network *network) {
     return NULL;
 }
 
-/* Bytes of an engine for forward passes; null where they cannot be counted. */
-static json_t *engine_json(const struct swwae_model *model) {
+/* Bytes of an engine for forward passes; null where no size_t holds them. */
+static swwae_status engine_json(json_t **json, const struct swwae_model *model) {
+    swwae_status status = SWWAE_OK;
     const char *complaint;
     const struct engine_options options = {.threads = model_threads(model),
                                            .isa = (int)cpu_choose(&complaint),
                                            .dense = !cpu_sparse(),
                                            .direct = !cpu_winograd()};
-    const size_t bytes = engine_memory_needed(&model->network, &options);
-    return bytes ? json_integer((json_int_t)bytes) : json_null();
+    size_t bytes;
+    TRY(engine_memory_needed(&bytes, &model->network, &options));
+    *json = bytes == SIZE_MAX ? json_null() : json_integer((json_int_t)bytes);
+fail:
+    return status;
 }
 
 static json_t *class_names_json(const struct swwae_model *model) {
@@ -114,12 +120,16 @@ static json_t *class_names_json(const struct swwae_model *model) {
 }
 
 swwae_status model_describe(const struct swwae_model *model, char **json) {
-    swwae_status status = SWWAE_OK;
     const struct network *n = &model->network;
     const struct variant *variant = &n->variant;
     char arch[NOTATION_TEXT], beta[MODEL_BETA_TEXT], *text = NULL;
     notation_print(arch, &n->notation);
     model_print_beta(beta, n);
+    json_t *engine = NULL, *options = json_null();
+    json_error_t fault;
+    swwae_status status = engine_json(&engine, model);
+    if (status != SWWAE_OK) return status;
+    if (model->options) options = json_parse(model->options, strlen(model->options), 0, &fault);
     json_int_t bytes = (json_int_t)sizeof(float) * (json_int_t)n->parameters;
     json_t *root =
         json_pack("{s:s, s:{s:i, s:i, s:i}, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, "
@@ -136,10 +146,9 @@ swwae_status model_describe(const struct swwae_model *model, char **json) {
         json_pack("{s:I, s:{s:f, s:f}, s:{s:I, s:o}, s:o, s:o, s:o}", "parameters",
                   (json_int_t)n->parameters, "flops", "encoder", network_flops_encoder(n),
                   "decoder", network_flops_decoder(n), "memory", "parameters", bytes, "inference",
-                  engine_json(model), "codes", codes_json(n), "layers", layers_json(n), "options",
-                  model->options ? json_loads(model->options, 0, NULL) : json_null());
+                  engine, "codes", codes_json(n), "layers", layers_json(n), "options", options);
     if (root && more && !json_object_update(root, more))
-        text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+        text = json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     CHECK(text, SWWAE_E_MEMORY, "no memory to describe the model");
     *json = text;
 fail:

@@ -130,28 +130,32 @@ swwae_status folder_write_config(const struct folder *folder, const swwae_option
 
 /* ---- labels.json ------------------------------------------------------------------------ */
 
-static void print_number(FILE *to, size_t place, size_t number) {
-    fprintf(to, "%s%s%zu", place ? "," : "", place % 16 || !place ? "" : "\n   ", number);
+/* A stream in memory that cannot grow says so in each call's result and nowhere else. */
+static bool print_number(FILE *to, size_t place, size_t number) {
+    return fprintf(to, "%s%s%zu", place ? "," : "", place % 16 || !place ? "" : "\n   ", number) >
+           0;
 }
 
 /* Numbers of the images in the data's files. */
-static void print_indices(FILE *to, const char *key, const uint32_t *indices, size_t count,
+static bool print_indices(FILE *to, const char *key, const uint32_t *indices, size_t count,
                           const struct swwae_dataset *dataset) {
-    fprintf(to, ",\n  \"%s\": [", key);
-    for (size_t i = 0; i < count; i++) print_number(to, i, dataset_number(dataset, indices[i]));
-    fprintf(to, "]");
+    bool good = fprintf(to, ",\n  \"%s\": [", key) > 0;
+    for (size_t i = 0; good && i < count; i++)
+        good = print_number(to, i, dataset_number(dataset, indices[i]));
+    return good && fprintf(to, "]") > 0;
 }
 
 /* The images of the files that the training set lacks. */
-static void print_held_out(FILE *to, const struct swwae_dataset *dataset) {
+static bool print_held_out(FILE *to, const struct swwae_dataset *dataset) {
     size_t place = 0, next = 0;
-    fprintf(to, ",\n  \"test_fingerprint\": \"%016" PRIx64 "\",\n  \"test\": [", dataset->held_out);
-    for (size_t i = 0; i <= dataset->count; i++) {
+    bool good = fprintf(to, ",\n  \"test_fingerprint\": \"%016" PRIx64 "\",\n  \"test\": [",
+                        dataset->held_out) > 0;
+    for (size_t i = 0; good && i <= dataset->count; i++) {
         size_t end = i < dataset->count ? dataset_number(dataset, i) : dataset_total(dataset);
-        for (; next < end; next++) print_number(to, place++, next);
+        for (; good && next < end; next++) good = print_number(to, place++, next);
         next = end + 1;
     }
-    fprintf(to, "]");
+    return good && fprintf(to, "]") > 0;
 }
 
 static swwae_status print_counts(FILE *to, const char *key, const uint32_t *indices, size_t count,
@@ -163,11 +167,12 @@ static swwae_status print_counts(FILE *to, const char *key, const uint32_t *indi
         int32_t label = dataset->labels ? dataset->labels[indices[i]] : -1;
         if (label >= 0 && (size_t)label < classes) each[label]++;
     }
-    fprintf(to, ",\n  \"%s\": [", key);
-    for (size_t k = 0; k < classes; k++) fprintf(to, "%s%zu", k ? ", " : "", each[k]);
-    fprintf(to, "]");
+    bool good = fprintf(to, ",\n  \"%s\": [", key) > 0;
+    for (size_t k = 0; good && k < classes; k++)
+        good = fprintf(to, "%s%zu", k ? ", " : "", each[k]) > 0;
+    good = good && fprintf(to, "]") > 0;
     free(each);
-    return SWWAE_OK;
+    return good ? SWWAE_OK : status_set(SWWAE_E_MEMORY, "no memory for the drawn labels");
 }
 
 static swwae_status labels_text(char **text, size_t *size, const struct label_draw *draw,
@@ -176,16 +181,15 @@ static swwae_status labels_text(char **text, size_t *size, const struct label_dr
     char *made = NULL;
     FILE *to = open_memstream(&made, size);
     CHECK(to, SWWAE_E_MEMORY, "no memory for the drawn labels");
-    fprintf(to, "{\n  \"seed\": %" PRIu64 ",\n  \"images\": %zu", seed, dataset_total(dataset));
+    bool good = fprintf(to, "{\n  \"seed\": %" PRIu64 ",\n  \"images\": %zu", seed,
+                        dataset_total(dataset)) > 0;
     TRY(print_counts(to, "labelled_per_class", draw->labelled, draw->labelled_count, dataset));
     TRY(print_counts(to, "validation_per_class", draw->validation, draw->validation_count,
                      dataset));
-    print_indices(to, "labelled", draw->labelled, draw->labelled_count, dataset);
-    print_indices(to, "validation", draw->validation, draw->validation_count, dataset);
-    if (dataset->held_out) print_held_out(to, dataset);
-    fprintf(to, "\n}\n");
-    bool good = !ferror(to);
-    good = !fclose(to) && good;
+    good = good && print_indices(to, "labelled", draw->labelled, draw->labelled_count, dataset) &&
+           print_indices(to, "validation", draw->validation, draw->validation_count, dataset) &&
+           (!dataset->held_out || print_held_out(to, dataset)) && fprintf(to, "\n}\n") > 0;
+    good = !fclose(to) && good && made;
     to = NULL;
     CHECK(good, SWWAE_E_MEMORY, "no memory for the drawn labels");
     *text = made;

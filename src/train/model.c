@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/json.h"
 #include "base/parallel.h"
 #include "train/contrast.h"
 #include "train/options.h"
@@ -120,25 +121,32 @@ static bool option_positive(const json_t *options, const char *name) {
     return true;
 }
 
-bool model_classifier_trained(const struct swwae_model *model) {
-    if (!model->options) return true;
-    json_t *options = json_loads(model->options, 0, NULL);
-    const bool trained = option_positive(options, "lambda-nll");
-    json_decref(options);
-    return trained;
-}
-
-bool model_decoder_trained(const struct swwae_model *model) {
-    if (!model->options) return true;
-    json_t *options = json_loads(model->options, 0, NULL);
-    const char *layers = json_string_value(json_object_get(options, "rec-layers"));
-    bool trained = option_positive(options, "lambda-rec");
+swwae_status model_set_options(struct swwae_model *model, char *options) {
+    swwae_status status = SWWAE_OK;
+    json_error_t fault;
+    json_t *object = json_parse(options, strlen(options), 0, &fault);
+    CHECK(object || json_at_fault(&fault), SWWAE_E_MEMORY, "no memory for the options of a model");
+    CHECK(json_is_object(object), SWWAE_E_FORMAT,
+          "metadata \"options\" is \"%.40s\", expected a JSON object", options);
+    const char *layers = json_string_value(json_object_get(object, "rec-layers"));
+    bool decoder = option_positive(object, "lambda-rec");
     if (layers && !strcmp(layers, layers_names[LAYERS_LAYERWISE]) &&
         objective_boundaries(&model->network))
-        trained = trained && option_positive(options, "lambda-m");
-    json_decref(options);
-    return trained;
+        decoder = decoder && option_positive(object, "lambda-m");
+    model->no_classifier = !option_positive(object, "lambda-nll");
+    model->no_decoder = !decoder;
+    free(model->options);
+    model->options = options;
+    options = NULL;
+fail:
+    json_decref(object);
+    free(options);
+    return status;
 }
+
+bool model_classifier_trained(const struct swwae_model *model) { return !model->no_classifier; }
+
+bool model_decoder_trained(const struct swwae_model *model) { return !model->no_decoder; }
 
 size_t model_pixels(const struct swwae_model *model) {
     const struct network *n = &model->network;

@@ -16,17 +16,18 @@ extern const char *const decoder_top_names[2], *const tied_names[2], *const norm
 /* Behind the public, opaque swwae_model. */
 struct swwae_model {
     struct network network;
-    float *parameters;        /* (network.parameters) */
-    int pad;                  /* side the training images were padded to; 0: not padded */
-    bool contrast;            /* each image is standardised first: contrast.h */
-    enum reduction reduction; /* what it was trained with */
-    char (*class_names)[64];  /* (network.classes); never NULL where there are classes */
-    char data[64];            /* name of the training data; "": never trained */
-    uint64_t held_out;        /* fingerprint of the test images held out of it; 0: none was */
-    char *options;            /* JSON object of the training's options; NULL: never trained */
-    uint64_t step;            /* training steps behind these parameters */
-    int threads;              /* 1..256; 0: one per processor */
-    struct engine *engine[3]; /* forward passes by each swwae_where; NULL until needed */
+    float *parameters;              /* (network.parameters) */
+    int pad;                        /* side the training images were padded to; 0: not padded */
+    bool contrast;                  /* each image is standardised first: contrast.h */
+    enum reduction reduction;       /* what it was trained with */
+    char (*class_names)[64];        /* (network.classes); never NULL where there are classes */
+    char data[64];                  /* name of the training data; "": never trained */
+    uint64_t held_out;              /* fingerprint of the test images held out of it; 0: none was */
+    char *options;                  /* JSON object of the training's options; NULL: never trained */
+    bool no_classifier, no_decoder; /* the options left it untrained: model_set_options */
+    uint64_t step;                  /* training steps behind these parameters */
+    int threads;                    /* 1..256; 0: one per processor */
+    struct engine *engine[3];       /* forward passes by each swwae_where; NULL until needed */
 };
 
 /* Parameters zero, class names their numbers. variant as for network_build. Errors of
@@ -51,6 +52,10 @@ swwae_status model_forward(struct swwae_model *model, swwae_where where,
 swwae_status model_engine(struct swwae_model *model, swwae_where where);
 /* Drops all of them, so that they are made anew when needed. */
 void model_drop_engines(struct swwae_model *model);
+
+/* Gives a model the options of its training, a JSON object, which it takes over (malloc'ed).
+ * SWWAE_E_FORMAT when it is none, SWWAE_E_MEMORY; then they are freed. */
+swwae_status model_set_options(struct swwae_model *model, char *options);
 
 /* Whether the training taught the fc layers the labels, and reached the whole decoder, as its
  * options say; true for a model without options. Layerwise, the reconstruction term reaches the

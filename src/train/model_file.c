@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "train/number.h"
 #include "train/options.h"
 
@@ -21,7 +22,7 @@ static char *class_names_json(const struct swwae_model *model) {
     bool good = array != NULL;
     for (int k = 0; good && k < model->network.classes; k++)
         good = !json_array_append_new(array, json_string(model->class_names[k]));
-    char *text = good ? json_dumps(array, JSON_COMPACT) : NULL;
+    char *text = good ? json_text(array, JSON_COMPACT) : NULL;
     json_decref(array);
     return text;
 }
@@ -187,10 +188,13 @@ static swwae_status take_class_names(struct swwae_model *model, const struct saf
                                      const char *path) {
     swwae_status status = SWWAE_OK;
     json_t *array = NULL;
+    json_error_t fault;
     size_t classes = (size_t)model->network.classes;
     const char *text;
     TRY(need(&text, file, path, "class_names"));
-    array = json_loads(text, 0, NULL);
+    array = json_parse(text, strlen(text), 0, &fault);
+    CHECK(array || json_at_fault(&fault), SWWAE_E_MEMORY, "%.400s: no memory for its class names",
+          path);
     CHECK(json_is_array(array) && json_array_size(array) == classes, SWWAE_E_FORMAT,
           "%.400s: metadata \"class_names\" is not a JSON array of %zu names, one for each class "
           "of the architecture",
@@ -224,16 +228,13 @@ static swwae_status take_held_out(struct swwae_model *model, const struct safete
 static swwae_status take_options(struct swwae_model *model, const struct safetensors *file,
                                  const char *path) {
     swwae_status status = SWWAE_OK;
-    json_t *object = NULL;
     const char *text = safetensors_metadata(file, "options");
     if (!text) return SWWAE_OK;
-    object = json_loads(text, 0, NULL);
-    CHECK(json_is_object(object), SWWAE_E_FORMAT,
-          "%.400s: metadata \"options\" is not a JSON object", path);
-    model->options = strdup(text);
-    CHECK(model->options, SWWAE_E_MEMORY, "%.400s: no memory for its options", path);
+    char *copy = strdup(text);
+    CHECK(copy, SWWAE_E_MEMORY, "%.400s: no memory for its options", path);
+    status = model_set_options(model, copy);
+    if (status != SWWAE_OK) status = status_prefix(status, "%.400s", path);
 fail:
-    json_decref(object);
     return status;
 }
 
@@ -329,7 +330,7 @@ swwae_status model_take(struct swwae_model **model, const struct safetensors *fi
     /* Shapes first: parameters are only allocated once the file is known to hold as many. */
     status = network_build(&network, arch, (int)channels, (int)height, (int)width, &variant);
     if (status != SWWAE_OK) {
-        status = status_prefix(SWWAE_E_FORMAT, "%.400s", path);
+        status = status_prefix(status == SWWAE_E_MEMORY ? status : SWWAE_E_FORMAT, "%.400s", path);
         goto fail;
     }
     TRY(check_tensors(&network, file, path));

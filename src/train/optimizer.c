@@ -19,6 +19,7 @@ struct optimizer_chunk {
     size_t begin, count;
     enum role role;
     bool frozen;
+    double squares; /* optimizer_norm's part */
 };
 
 /* What one step is made of, for the jobs. */
@@ -113,6 +114,60 @@ static void sgd(float *restrict p, float *restrict m, const float *restrict g, s
 static void follow(float *restrict p, const float *restrict g, size_t count, float share) {
     for (size_t i = 0; i < count; i++) p[i] += share * (g[i] - p[i]);
 }
+
+/* ---- the gradient's norm ---- */
+
+#define SUMS 16 /* sums side by side, which compilers turn into vectors; added in a fixed order */
+
+static double squares(const float *values, size_t count) {
+    double sum[SUMS] = {0}, total = 0;
+    size_t i = 0;
+    for (; i + SUMS <= count; i += SUMS)
+        for (int k = 0; k < SUMS; k++) sum[k] += (double)values[i + k] * (double)values[i + k];
+    for (; i < count; i++) sum[i % SUMS] += (double)values[i] * (double)values[i];
+    for (int k = 0; k < SUMS; k++) total += sum[k];
+    return total;
+}
+
+/* The squares of floats do not overflow a double: not finite only where a value is not. */
+struct norm {
+    struct optimizer *optimizer;
+    const float *gradient;
+};
+
+static void norm_job(void *context, int j, int worker) {
+    (void)worker;
+    const struct norm *norm = context;
+    struct optimizer_chunk *chunk = &norm->optimizer->chunk[j];
+    chunk->squares = squares(norm->gradient + chunk->begin, chunk->count);
+}
+
+double optimizer_norm(struct optimizer *optimizer, const float *gradient, struct pool *pool) {
+    struct norm norm = {.optimizer = optimizer, .gradient = gradient};
+    double total = 0;
+    pool_run(pool, optimizer->chunks, norm_job, &norm);
+    for (int j = 0; j < optimizer->chunks; j++) {
+        const struct optimizer_chunk *chunk = &optimizer->chunk[j];
+        const bool counts = chunk->role != ROLE_RUNNING && !chunk->frozen;
+        if (counts || !isfinite(chunk->squares)) total += chunk->squares;
+    }
+    return sqrt(total);
+}
+
+void optimizer_scale(const struct optimizer *optimizer, float *gradient, double factor) {
+    for (int j = 0; j < optimizer->chunks; j++) {
+        const struct optimizer_chunk *chunk = &optimizer->chunk[j];
+        if (chunk->role == ROLE_RUNNING) continue;
+        float *g = gradient + chunk->begin;
+        for (size_t i = 0; i < chunk->count; i++) g[i] = (float)((double)g[i] * factor);
+    }
+}
+
+double optimizer_largest_norm(const struct optimizer *optimizer) {
+    return optimizer->kind == OPTIMIZER_ADAM ? 1e19 : INFINITY;
+}
+
+/* ---- steps ---- */
 
 static void job(void *context, int j, int worker) {
     (void)worker;

@@ -37,6 +37,18 @@ swwae_status optimizer_create(struct optimizer *optimizer, const struct network 
 /* Accepts a zeroed struct. */
 void optimizer_free(struct optimizer *optimizer);
 
+/* The Euclidean norm of a gradient (size); running statistics take no part. Not finite when any of
+ * its values is not, a running statistic included. The sum has one order, so the result does not
+ * depend on the pool, which may be NULL. */
+double optimizer_norm(struct optimizer *optimizer, const float *gradient, struct pool *pool);
+
+/* gradient *= factor, running statistics aside. */
+void optimizer_scale(const struct optimizer *optimizer, float *gradient, double factor);
+
+/* The largest norm whose step optimizer_step can take: Adam squares each value in single
+ * precision. */
+double optimizer_largest_norm(const struct optimizer *optimizer);
+
 /* One step at learning rate lr. Every value is worked out on its own, so the result does not
  * depend on the pool, which may be NULL. */
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,

@@ -5,6 +5,8 @@
 #include "engine/engine.h"
 
 enum optimizer_kind { OPTIMIZER_ADAM = 0, OPTIMIZER_SGD };
+/* What a step that is not finite does: --on-nan. */
+enum on_nan { ON_NAN_STOP = 0, ON_NAN_REWIND };
 enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
 
 /* Which images are augmented. */
@@ -77,6 +79,8 @@ struct settings {
     double lr;                     /* --lr X                 0.001 */
     double momentum;               /* --momentum X           0.9 (sgd) */
     double weight_decay; /* --weight-decay X       0; adam decouples, sgd adds to gradient */
+    double clip_norm;    /* --clip-norm X          0: gradients as they are */
+    enum on_nan on_nan;  /* --on-nan stop|rewind   stop */
     enum schedule_kind schedule; /* --schedule constant|step|cosine   cosine */
     double lr_step_every;        /* --lr-step-every X      epochs, 10 (step) */
     double lr_step_factor;       /* --lr-step-factor X     0.1 (step) */

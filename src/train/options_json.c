@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "io/file.h"
 #include "train/number.h"
 
@@ -44,7 +45,8 @@ swwae_status swwae_options_load(swwae_options *options, const char *path) {
     CHECK(options && path, SWWAE_E_ARGUMENT, "swwae_options_load: %s is NULL",
           options ? "path" : "options");
     TRY(file_read(path, CONFIG_LIMIT, &data, &size));
-    root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &fault);
+    root = json_parse(data, size, JSON_REJECT_DUPLICATES, &fault);
+    CHECK(root || json_at_fault(&fault), SWWAE_E_MEMORY, "%.400s: no memory to read it", path);
     CHECK(root, SWWAE_E_FORMAT, "%.400s: not JSON (line %d: %s), expected an object of options",
           path, fault.line, fault.text);
     CHECK(json_is_object(root), SWWAE_E_FORMAT,
@@ -83,7 +85,7 @@ static bool print_value(FILE *to, const swwae_options *options, const char *name
         return fputs(digits, to) >= 0;
     }
     json_t *string = json_string(text);
-    char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+    char *quoted = json_text(string, JSON_ENCODE_ANY);
     bool good = quoted && fputs(quoted, to) >= 0;
     free(quoted);
     json_decref(string);
@@ -109,7 +111,7 @@ swwae_status options_json(char **json, const swwae_options *options, bool everyt
         separator = ",\n";
     }
     good = fputs("\n}\n", to) >= 0;
-    good = !fclose(to) && good;
+    good = !fclose(to) && good && text;
     to = NULL;
     CHECK(good, SWWAE_E_MEMORY, "no memory for the options as JSON");
     *json = text;

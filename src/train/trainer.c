@@ -5,18 +5,22 @@
  * since the last row of metrics.csv, goes on to the bit. */
 #include "train/trainer.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cpu.h"
 #include "data/augment.h"
+#include "engine/fault.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/contrast.h"
 #include "train/evaluate.h"
 #include "train/folder.h"
+#include "train/memory.h"
 #include "train/model_file.h"
 #include "train/number.h"
 #include "train/recipe.h"
@@ -53,9 +57,11 @@ struct run {
     bool by_error;      /* the best model has the lowest error, else the lowest squared error */
     bool measure_error; /* at validation */
     bool measure_rec;
+    bool resumed;   /* the run has a checkpoint */
     double start;   /* of this call, seconds */
     double earlier; /* seconds of earlier calls */
     double lr;      /* of the last step */
+    uint64_t began; /* the step that this call, or going back, began at */
     double validated_error, validated_rec;
 };
 
@@ -156,6 +162,7 @@ static swwae_status prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = run->settings = &run->options->settings;
     TRY(recipe_open(&run->dataset, run->options));
+    TRY(memory_check(run->options, run->dataset, run->resumed));
     TRY(make_model(run));
     TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
     TRY(recipe_check_classes(&run->objective, &run->model->network, run->dataset));
@@ -175,7 +182,9 @@ static swwae_status prepare(struct run *run) {
     choose_measures(run);
     TRY(make_engine(run));
     TRY(model_engine(run->model, SWWAE_WHERE_OWN));
-    TRY(options_json(&run->model->options, run->options, false));
+    char *text;
+    TRY(options_json(&text, run->options, false));
+    TRY(model_set_options(run->model, text));
 fail:
     return status;
 }
@@ -279,35 +288,45 @@ fail:
 /* printf writes "-nan" or "nan", as the machine left the sign. */
 static const char *not_finite(double value) { return isnan(value) ? "not a number" : "infinite"; }
 
-/* The sentence for a loss that is not finite. */
-static swwae_status diverged(const struct run *run, const struct losses *losses) {
-    const struct objective *o = &run->objective;
-    const char *term = "weighted sum of the terms";
-    double value = losses->total;
-    if (o->nll > 0 && losses->labelled && !isfinite(losses->nll)) {
-        term = "classification term";
-        value = losses->nll;
-    } else if (o->rec > 0 && !isfinite(losses->rec)) {
-        term = "reconstruction term";
-        value = losses->rec;
-    } else if (isinf(losses->pseudo) || isinf(losses->consistency)) {
-        term = "agreement of unlabelled images";
-        value = INFINITY;
-    } else if (o->l1 > 0 && !isfinite(losses->l1)) {
-        term = "sparsity term";
-        value = losses->l1;
-    } else {
-        for (int b = 0; b < NOTATION_STAGES; b++)
-            if (o->m[b] > 0 && !isfinite(losses->m[b])) {
-                term = "intermediate term";
-                value = losses->m[b];
-            }
+/* What of a step is not finite: a term of the loss, the loss, or the gradient. */
+static const char *diverged_part(double *value, const struct objective *o,
+                                 const struct losses *losses, double norm) {
+    *value = losses->nll;
+    if (o->nll > 0 && losses->labelled && !isfinite(losses->nll)) return "classification term";
+    *value = losses->rec;
+    if (o->rec > 0 && !isfinite(losses->rec)) return "reconstruction term";
+    *value = losses->pseudo + losses->consistency; /* a sum over no image is not a number */
+    if (isinf(losses->pseudo) || isinf(losses->consistency))
+        return "agreement of unlabelled images";
+    *value = losses->l1;
+    if (o->l1 > 0 && !isfinite(losses->l1)) return "sparsity term";
+    for (int b = 0; b < NOTATION_STAGES; b++) {
+        *value = losses->m[b];
+        if (o->m[b] > 0 && !isfinite(losses->m[b])) return "intermediate term";
     }
-    return status_set(SWWAE_E_NUMERIC,
-                      "step %llu: the %s is %s; train with a lower --lr than %g (%s holds the last "
-                      "good state)",
-                      (unsigned long long)run->state.step + 1, term, not_finite(value),
-                      run->settings->lr, run->folder.checkpoint);
+    *value = losses->total;
+    if (!isfinite(losses->total)) return "weighted sum of the terms";
+    *value = norm;
+    return "gradient";
+}
+
+/* The sentence for a step that cannot be taken; where it began is looked for only now. */
+static swwae_status diverged(struct run *run, const struct batch *batch,
+                             const struct losses *losses, double norm) {
+    struct fault fault = {0};
+    char cause[192] = "";
+    double value;
+    const char *part = diverged_part(&value, &run->objective, losses, norm);
+    const swwae_status status =
+        engine_find_fault(run->engine, &fault, run->gradient, run->model->parameters, batch);
+    if (status == SWWAE_OK && fault.found)
+        snprintf(cause, sizeof cause, ", first in %s", fault.place);
+    return status_set(
+        SWWAE_E_NUMERIC,
+        "step %llu: the %s is %s%s; train with a lower --lr than %g or with --clip-norm (%s holds "
+        "the last good state)",
+        (unsigned long long)run->state.step + 1, part,
+        isfinite(value) ? "too large" : not_finite(value), cause, run->lr, run->folder.checkpoint);
 }
 
 static swwae_status ask_teacher(struct run *run, struct agreement *agreement) {
@@ -341,12 +360,18 @@ static void standardise(struct run *run) {
     }
 }
 
+/* The schedule's rate, halved as often as the training went back. */
+static double rate_at(const struct run *run, uint64_t step) {
+    return ldexp(schedule_lr(run->settings, step, run->steps, run->batches.steps_an_epoch),
+                 -(int)run->state.rewinds);
+}
+
 static swwae_status take_step(struct run *run) {
     swwae_status status = SWWAE_OK;
     struct losses losses;
     size_t pixels = model_pixels(run->model);
     int batch = run->batches.size;
-    run->lr = schedule_lr(run->settings, run->state.step, run->steps, run->batches.steps_an_epoch);
+    run->lr = rate_at(run, run->state.step);
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
     for (int i = 0; i < batch; i++)
         dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
@@ -360,7 +385,11 @@ static swwae_status take_step(struct run *run) {
     augment(run);
     if (run->model->contrast) standardise(run);
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
-    if (!isfinite(losses.total)) return diverged(run, &losses);
+    const double norm = optimizer_norm(&run->optimizer, run->gradient, engine_pool(run->engine));
+    const double clip = run->settings->clip_norm;
+    const double most = clip > 0 ? DBL_MAX : optimizer_largest_norm(&run->optimizer);
+    if (!isfinite(losses.total) || !(norm <= most)) return diverged(run, &drawn, &losses, norm);
+    if (clip > 0 && norm > clip) optimizer_scale(&run->optimizer, run->gradient, clip / norm);
     optimizer_step(&run->optimizer, run->model->parameters, run->gradient, run->lr,
                    engine_pool(run->engine));
     sums_add(&run->state.sums, &losses);
@@ -434,10 +463,10 @@ fail:
 }
 
 /* Whether to take stock now: at the end of the training, and of the first epoch that ends after
- * every VALIDATION_SHARE * validation_count training images, so of every epoch unless it is small
- * beside the validation set. With a hundred labels an epoch is two steps, and measuring 5000 images
- * after each would take nearly all of the time. From the step alone, so that a resumed run does it
- * where an uninterrupted one does. */
+ * every VALIDATION_SHARE * validation_count training images, so of every epoch unless it is
+ * small beside the validation set. With a hundred labels an epoch is two steps, and measuring
+ * 5000 images after each would take nearly all of the time. From the step alone, so that a
+ * resumed run does it where an uninterrupted one does. */
 static bool stock_due(const struct run *run) {
     uint64_t size = (uint64_t)run->batches.size;
     uint64_t interval = VALIDATION_SHARE * (uint64_t)run->draw.validation_count;
@@ -450,11 +479,11 @@ static bool stock_due(const struct run *run) {
 static swwae_status train(struct run *run) {
     swwae_status status = SWWAE_OK;
     run->earlier = run->metrics.seconds;
+    run->began = run->state.step;
     report_rate(&run->reporter, (double)run->state.step * run->batches.size);
     /* a training that was stopped during its validation */
     if (run->state.step && stock_due(run) && run->state.row_step != run->state.step) {
-        run->lr = schedule_lr(run->settings, run->state.step - 1, run->steps,
-                              run->batches.steps_an_epoch);
+        run->lr = rate_at(run, run->state.step - 1);
         TRY(take_stock(run));
     }
     while (run->state.step < run->steps && !run->reporter.stop) {
@@ -467,6 +496,28 @@ static swwae_status train(struct run *run) {
     if (run->reporter.stop && run->state.step < run->steps) status = interrupted(run);
 fail:
     return status;
+}
+
+/* ---- Going back ---------------------------------------------------------------------------
+ */
+
+#define REWINDS_LIMIT 20 /* a millionth of the rate */
+
+/* After a step that cannot be taken: the run to go on with from its checkpoint. */
+struct rewind {
+    char *path;     /* its folder, malloc'ed; NULL: training does not go back */
+    uint64_t times; /* that it will have gone back */
+};
+
+/* A step straight after the checkpoint does not depend on the rate, so that going back would
+ * come to the same. */
+static void ask_rewind(struct rewind *rewind, struct run *run, swwae_status status) {
+    if (status != SWWAE_E_NUMERIC || run->settings->on_nan != ON_NAN_REWIND ||
+        run->state.step == run->began || run->state.rewinds >= REWINDS_LIMIT)
+        return;
+    report_message(&run->reporter, "%s", swwae_last_error());
+    rewind->path = strdup(run->folder.path);
+    rewind->times = run->state.rewinds + 1;
 }
 
 /* ---- Starting and going on -------------------------------------------------------------- */
@@ -488,7 +539,8 @@ static swwae_status first_weights(struct run *run) {
     return status;
 }
 
-swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
+static swwae_status begin(struct rewind *rewind, const swwae_options *options,
+                          swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
     bool started = false;
@@ -507,6 +559,7 @@ swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progr
     TRY(train(&run));
 fail:
     if (status != SWWAE_OK && !started) folder_discard(&run.folder);
+    if (started) ask_rewind(rewind, &run, status);
     run_free(&run);
     return status;
 }
@@ -543,11 +596,11 @@ fail:
     return status;
 }
 
-swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_progress_fn progress,
-                            void *user) {
+static swwae_status go_on(struct rewind *rewind, const char *path, const swwae_options *more,
+                          swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
-    bool changed = false;
+    bool changed = false, trained = false;
     struct stat about;
     CHECK(stat(path, &about) || S_ISDIR(about.st_mode), SWWAE_E_IO,
           "%.400s: a file found, expected the folder of a run (the one with " CHECKPOINT_FILE
@@ -557,6 +610,7 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     TRY(swwae_options_create(&run.options));
     TRY(swwae_options_load(run.options, run.folder.config));
     if (more) TRY(override(run.options, more, &changed));
+    run.resumed = true;
     TRY(prepare(&run));
     TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, recipe_label_seed(run.settings)));
     TRY(checkpoint_read(run.model, &run.optimizer, &run.teacher, &run.state,
@@ -571,9 +625,43 @@ swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_p
     }
     if (changed) TRY(folder_write_config(&run.folder, run.options));
     TRY(metrics_resume(&run.metrics, run.folder.metrics, run.state.row_step));
-    tell_about_validation(&run);
+    if (rewind->times) {
+        run.state.rewinds = rewind->times;
+        TRY(save_checkpoint(&run));
+        report_message(&run.reporter, "going back to step %llu with a rate of %g",
+                       (unsigned long long)run.state.step, rate_at(&run, run.state.step));
+    } else {
+        tell_about_validation(&run);
+    }
+    trained = true;
     TRY(train(&run));
 fail:
+    *rewind = (struct rewind){0};
+    if (trained) ask_rewind(rewind, &run, status);
     run_free(&run);
     return status;
+}
+
+/* Goes back as often as is asked for. */
+static swwae_status rewind_on(struct rewind *rewind, swwae_status status,
+                              swwae_progress_fn progress, void *user) {
+    while (rewind->path) {
+        char *path = rewind->path;
+        status = go_on(rewind, path, NULL, progress, user);
+        free(path);
+    }
+    return status;
+}
+
+swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
+    struct rewind rewind = {0};
+    const swwae_status status = begin(&rewind, options, progress, user);
+    return rewind_on(&rewind, status, progress, user);
+}
+
+swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_progress_fn progress,
+                            void *user) {
+    struct rewind rewind = {0};
+    const swwae_status status = go_on(&rewind, path, more, progress, user);
+    return rewind_on(&rewind, status, progress, user);
 }

@@ -1,0 +1,95 @@
+/* failing_memory.h - malloc and its kin of the whole process, with a switch that fails the n-th
+ * call.
+ *
+ * A program that includes this defines them itself, so that the calls of every library come here
+ * too, the C library's own (fopen, strdup, open_memstream) included. Below them lies the C
+ * library's allocator, or a sanitizer's. One file of a program includes it. */
+#ifndef SWWAE_TESTS_FAILING_MEMORY_H
+#define SWWAE_TESTS_FAILING_MEMORY_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BELOW(name) __interceptor_##name
+#define SANITIZED true /* strdup and others of the sanitizer's own do not come here */
+#else
+#define BELOW(name) __libc_##name
+#define SANITIZED false
+#endif
+extern void *BELOW(malloc)(size_t);
+extern void *BELOW(calloc)(size_t, size_t);
+extern void *BELOW(realloc)(void *, size_t);
+extern void *BELOW(memalign)(size_t, size_t);
+extern void BELOW(free)(void *);
+
+static atomic_long memory_left;     /* calls until one fails; 0: none is to fail */
+static atomic_bool memory_for_ever; /* and all after it */
+static atomic_bool memory_failed;   /* one has */
+static atomic_long memory_blocks;   /* allocated and not freed */
+
+/* Whether this call fails. */
+static bool memory_fails(void) {
+    long left = atomic_load(&memory_left);
+    if (left > 1) {
+        atomic_fetch_sub(&memory_left, 1);
+        return false;
+    }
+    if (left != 1) return false;
+    if (!atomic_load(&memory_for_ever)) atomic_store(&memory_left, 0);
+    atomic_store(&memory_failed, true);
+    errno = ENOMEM;
+    return true;
+}
+
+static void *memory_counted(void *block) {
+    if (block) atomic_fetch_add(&memory_blocks, 1);
+    return block;
+}
+
+void *malloc(size_t size) { return memory_fails() ? NULL : memory_counted(BELOW(malloc)(size)); }
+
+void *calloc(size_t count, size_t size) {
+    return memory_fails() ? NULL : memory_counted(BELOW(calloc)(count, size));
+}
+
+void *realloc(void *block, size_t size) {
+    if (memory_fails()) return NULL;
+    void *moved = BELOW(realloc)(block, size);
+    return block ? moved : memory_counted(moved);
+}
+
+void *memalign(size_t alignment, size_t size) {
+    return memory_fails() ? NULL : memory_counted(BELOW(memalign)(alignment, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+    void *made = memalign(alignment, size);
+    if (!made) return ENOMEM;
+    *block = made;
+    return 0;
+}
+
+void free(void *block) {
+    if (block) atomic_fetch_sub(&memory_blocks, 1);
+    BELOW(free)(block);
+}
+
+/* From now on the n-th allocation (from 1) fails, and with for_ever every one after it. */
+static inline void memory_fail(long n, bool for_ever) {
+    atomic_store(&memory_failed, false);
+    atomic_store(&memory_for_ever, for_ever);
+    atomic_store(&memory_left, n);
+}
+
+/* No more failures; whether there was one. */
+static inline bool memory_recover(void) {
+    atomic_store(&memory_left, 0);
+    return atomic_load(&memory_failed);
+}
+
+#endif
