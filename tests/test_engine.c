@@ -87,6 +87,46 @@ static void test_bits(void **state) {
     free(again);
 }
 
+/* Also where gradient sums are so large that not all shares run at once. */
+static void test_bits_of_large_sums(void **state) {
+    struct fixture *f = *state;
+    const char *complaint;
+    for (int norm = 0; norm < 2; norm++) {
+        const struct variant variant = {.norm = norm};
+        struct network network;
+        assert_int_equal(network_build(&network, "(32)3c-2p-1400fc-7fc", 1, SIDE, SIDE, &variant),
+                         SWWAE_OK);
+        const size_t n = network.parameters;
+        float *parameters = calloc(n, sizeof *parameters), *first = calloc(n, sizeof *first),
+              *again = calloc(n, sizeof *again);
+        network_initialise(parameters, &network, 5);
+        size_t bytes = 0;
+        for (int threads = 8; threads >= 1; threads = threads > 3 ? threads / 2 : threads - 1) {
+            const struct engine_options options = {.objective = &f->objective,
+                                                   .batch = BATCH,
+                                                   .threads = threads,
+                                                   .isa = cpu_choose(&complaint)};
+            struct engine *engine;
+            struct losses losses;
+            assert_int_equal(engine_create(&engine, &network, &options), SWWAE_OK);
+            assert_int_equal(
+                engine_step(engine, &losses, threads == 8 ? first : again, parameters,
+                            &(struct batch){.images = f->images, .labels = f->labels, .n = BATCH}),
+                SWWAE_OK);
+            if (threads == 8)
+                bytes = engine_memory(engine);
+            else
+                assert_memory_equal(first, again, n * sizeof *first);
+            if (threads == 1) assert_true(3 * engine_memory(engine) < bytes * 2);
+            engine_free(engine);
+        }
+        network_clear(&network);
+        free(parameters);
+        free(first);
+        free(again);
+    }
+}
+
 /* Every instruction set gives the reference's gradient up to rounding: the relative error of a sum
  * of n terms in float32 is about sqrt(n) 2^-24; through eight layers of some 300 terms, 5e-6 is
  * twice that. The images are such that no ReLU or switch is so near its tie that rounding decides
@@ -284,10 +324,15 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),          cmocka_unit_test(test_sets_agree),
-        cmocka_unit_test(test_forward_alone), cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_where),         cmocka_unit_test(test_supervised_skips_decoder),
-        cmocka_unit_test(test_nan_shows),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_bits_of_large_sums),
+        cmocka_unit_test(test_sets_agree),
+        cmocka_unit_test(test_forward_alone),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_supervised_skips_decoder),
+        cmocka_unit_test(test_nan_shows),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests_name("engine", tests, setup, teardown);
 }

@@ -9,14 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With more bytes than this in the gradient sums of all shares, only so many shares run at once as
+ * there are threads. */
+#define SUMS_BYTES (64u << 20)
+
 static void book(struct engine *e) {
     e->packed = arena_take(&e->arena, e->plan.packed_size, sizeof(real));
     e->norm_values = arena_take(&e->arena, e->plan.norm_values, sizeof(real));
-    if (e->plan.training)
-        for (int k = 0; k < ENGINE_SHARES; k++) {
-            e->share[k].sum = arena_take(&e->arena, e->plan.sum_size, sizeof(real));
+    if (e->plan.training) {
+        e->total = arena_take(&e->arena, e->plan.sum_size, sizeof(real));
+        for (int k = e->round == ENGINE_SHARES; k < e->round; k++)
+            e->sum[k] = arena_take(&e->arena, e->plan.sum_size, sizeof(real));
+        for (int k = 0; k < ENGINE_SHARES; k++)
             e->share[k].norm_sum = arena_take(&e->arena, e->plan.norm_sums, sizeof(double));
-        }
+    }
     for (int k = 0; k < e->workers; k++)
         e->spare[k] = arena_take(&e->arena, 2 * e->plan.largest_weight, sizeof(real));
     for (int k = 0; k < e->workspaces; k++) plan_book(&e->workspace[k], &e->arena, &e->plan);
@@ -36,6 +42,8 @@ static swwae_status engine_plan(struct engine *e, const struct network *network,
     e->workers = options->threads < 1               ? 1
                  : options->threads > ENGINE_SHARES ? ENGINE_SHARES
                                                     : options->threads;
+    e->round =
+        e->plan.sum_size * sizeof(real) * ENGINE_SHARES > SUMS_BYTES ? e->workers : ENGINE_SHARES;
     const int workspaces = e->plan.whole ? ENGINE_SHARES : e->workers;
     e->workspace = calloc((size_t)workspaces, sizeof *e->workspace);
     e->spare = calloc((size_t)e->workers, sizeof *e->spare);
@@ -132,7 +140,7 @@ void engine_pack(struct engine *e, const real *parameters) {
 static void read_layer(void *context, int j, int worker) {
     const struct layers_job *job = context;
     struct engine *e = job->e;
-    layers_read(job->gradient, &e->plan, j, job->parameters, e->share[0].sum, e->kernels.group,
+    layers_read(job->gradient, &e->plan, j, job->parameters, e->total, e->kernels.group,
                 e->spare[worker]);
 }
 
@@ -156,6 +164,7 @@ struct step_job {
     const struct batch *batch;
     size_t labelled;
     int begin, end; /* moves of the segment */
+    int first;      /* share of the round */
 };
 
 bool engine_has_gradient(const struct plan *plan, const struct op *op) {
@@ -185,18 +194,42 @@ static struct agreement agreement_from(const struct agreement *agreement, int i,
     return from;
 }
 
+/* Where a share adds up gradients. */
+static real *sum_of(const struct engine *e, int share) {
+    return share ? e->sum[share % e->round] : e->total;
+}
+
+/* The layer whose gradient a move of the segment sums up, NULL if none. */
+static const struct layer *summed_by(const struct step_job *job, int move) {
+    bool back;
+    const struct op *op = move_of(&job->e->plan, move, &back);
+    if (!back || !op->kind->back || !op->layer || !op->layer->trained) return NULL;
+    return op->kind == &op_norm || op->kind == &op_norm_sums ? NULL : op->layer;
+}
+
+static void clear_sums(const struct step_job *job, int share) {
+    const struct engine *e = job->e;
+    real *sum = sum_of(e, share);
+    for (int move = job->begin; move < job->end; move++) {
+        const struct layer *l = summed_by(job, move);
+        if (l) memset(sum + l->sum, 0, (l->sum_end - l->sum) * sizeof *sum);
+    }
+}
+
 static void step_share(void *context, int j, int worker) {
     const struct step_job *job = context;
     struct engine *e = job->e;
+    j += job->first;
     const struct batch *batch = job->batch;
     const struct network *n = e->plan.network;
     const size_t pixels = (size_t)n->channels * (size_t)n->height * (size_t)n->width;
     struct share *share = &e->share[j];
     if (!job->begin) {
-        memset(share->sum, 0, e->plan.sum_size * sizeof *share->sum);
+        if (!j) memset(e->total, 0, e->plan.sum_size * sizeof *e->total);
         memset(share->norm_sum, 0, e->plan.norm_sums * sizeof *share->norm_sum);
         share->terms = (struct term_sums){0};
     }
+    if (j) clear_sums(job, j);
     struct pass pass = {.plan = &e->plan,
                         .kernels = &e->kernels,
                         .w = &e->workspace[e->plan.whole ? j : worker],
@@ -206,7 +239,7 @@ static void step_share(void *context, int j, int worker) {
                         .step = batch->step,
                         .batch = (size_t)batch->n,
                         .labelled = job->labelled,
-                        .sum = share->sum,
+                        .sum = sum_of(e, j),
                         .norm_sum = share->norm_sum,
                         .terms = &share->terms};
     const int begin = share_first(j, batch->n), end = share_first(j + 1, batch->n);
@@ -218,6 +251,37 @@ static void step_share(void *context, int j, int worker) {
         pass.labels = batch->labels ? batch->labels + i : NULL;
         pass.agreement = agreement_from(&batch->agreement, i, n->classes);
         step_group(&pass, job, j);
+    }
+}
+
+#define SUM_JOBS 16
+
+/* total += the sums of the round's other shares, in their order: one piece of every layer a job. */
+static void add_round(void *context, int j, int worker) {
+    (void)worker;
+    const struct step_job *job = context;
+    const struct engine *e = job->e;
+    for (int move = job->begin; move < job->end; move++) {
+        const struct layer *l = summed_by(job, move);
+        if (!l) continue;
+        const size_t size = l->sum_end - l->sum;
+        const size_t first = l->sum + size * (size_t)j / SUM_JOBS;
+        const size_t end = l->sum + size * (size_t)(j + 1) / SUM_JOBS;
+        for (int k = job->first; k < job->first + e->round && k < ENGINE_SHARES; k++) {
+            real *restrict to = e->total;
+            const real *restrict from = sum_of(e, k);
+            for (size_t i = first; k && i < end; i++) to[i] += from[i];
+        }
+    }
+}
+
+/* The segment on every share, some at a time. */
+static void run_segment(struct step_job *job) {
+    struct engine *e = job->e;
+    for (job->first = 0; job->first < ENGINE_SHARES; job->first += e->round) {
+        const int left = ENGINE_SHARES - job->first;
+        pool_run(e->pool, left < e->round ? left : e->round, step_share, job);
+        if (job->end > e->plan.ops) pool_run(e->pool, SUM_JOBS, add_round, job);
     }
 }
 
@@ -244,23 +308,8 @@ static void run_moves(struct step_job *job, const real *parameters, real *gradie
         do {
             op = move_of(&e->plan, job->end++, &back);
         } while (!join_of(op, back) && job->end < 2 * e->plan.ops);
-        pool_run(e->pool, ENGINE_SHARES, step_share, job);
+        run_segment(job);
         if (join_of(op, back)) join_of(op, back)(&join, op);
-    }
-}
-
-#define SUM_JOBS 16
-
-/* share 0 += shares 1.., one piece of the array a job */
-static void add_shares(void *context, int j, int worker) {
-    (void)worker;
-    struct engine *e = context;
-    const size_t size = e->plan.sum_size;
-    const size_t first = size * (size_t)j / SUM_JOBS, end = size * (size_t)(j + 1) / SUM_JOBS;
-    for (int k = 1; k < ENGINE_SHARES; k++) {
-        real *restrict to = e->share[0].sum;
-        const real *restrict from = e->share[k].sum;
-        for (size_t i = first; i < end; i++) to[i] += from[i];
     }
 }
 
@@ -339,7 +388,6 @@ swwae_status engine_step(struct engine *e, struct losses *losses, real *gradient
     struct layers_job layers = {.e = e, .parameters = parameters, .gradient = gradient};
     engine_pack(e, parameters);
     run_moves(&step, parameters, gradient);
-    pool_run(e->pool, SUM_JOBS, add_shares, e);
     pool_run(e->pool, e->plan.layers, read_layer, &layers);
     losses_total(losses, e, &step);
 fail:

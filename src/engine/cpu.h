@@ -8,7 +8,6 @@
 
 /* A fixed part of a batch: what it adds up is kept apart. */
 struct share {
-    real *sum;        /* (plan.sum_size) */
     double *norm_sum; /* (plan.norm_sums) */
     struct term_sums terms;
 };
@@ -40,8 +39,11 @@ struct engine {
     struct workspace *workspace; /* (workspaces) */
     real **spare;                /* (workers): two layers' weights each */
     struct share share[ENGINE_SHARES];
-    struct op_clock *clock;  /* (ENGINE_SHARES, plan.ops); NULL: no profile */
-    struct fault_spot *spot; /* (ENGINE_SHARES), while engine_find_fault runs; else NULL */
+    int round;                /* shares that run before their gradient sums are added up */
+    real *total;              /* (plan.sum_size): the sums of share 0, and of all in the end */
+    real *sum[ENGINE_SHARES]; /* (round) of (plan.sum_size): of the other shares of a round */
+    struct op_clock *clock;   /* (ENGINE_SHARES, plan.ops); NULL: no profile */
+    struct fault_spot *spot;  /* (ENGINE_SHARES), while engine_find_fault runs; else NULL */
 };
 
 /* Whether anything gives a gradient to what an operation wrote; a term writes nothing. */

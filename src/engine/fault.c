@@ -42,15 +42,9 @@ static bool sums_finite(const struct term_sums *terms) {
     return good;
 }
 
-/* A share's sums of a layer's gradient: they end where the next layer's begin. */
+/* A share's sums of a layer's gradient. */
 static bool layer_finite(const struct pass *pass, const struct layer *layer) {
-    const struct plan *plan = pass->plan;
-    size_t end = plan->sum_size;
-    for (int j = 0; j < plan->layers; j++) {
-        const struct layer *other = plan->layer[j];
-        if (other->trained && other->sum > layer->sum && other->sum < end) end = other->sum;
-    }
-    return all_finite(pass->sum + layer->sum, end - layer->sum);
+    return all_finite(pass->sum + layer->sum, layer->sum_end - layer->sum);
 }
 
 static void look_back(struct fault_spot *spot, const struct pass *pass, const struct op *op,

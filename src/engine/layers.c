@@ -77,7 +77,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
         size = l->few ? pack_outer_size(l->in, l->out, l->kernel)
                       : pack_outer_size(l->out, l->in, l->kernel);
     l->bias_sum = l->sum + size;
-    plan->sum_size = l->bias_sum + bias;
+    l->sum_end = plan->sum_size = l->bias_sum + bias;
     if (!l->normed) return;
     l->norm_sum = plan->norm_sums;
     l->norm_value = plan->norm_values;

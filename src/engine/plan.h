@@ -33,6 +33,7 @@ struct layer {
     size_t packed, packed_bias;   /* in the packed weights */
     size_t packed_back;           /* the same for the gradient to the input; trained only */
     size_t sum, bias_sum;         /* in a share's gradient sums; trained only */
+    size_t sum_end;               /* where these end */
     size_t norm_sum;              /* normed and trained: in a share's norm sums */
     size_t norm_value;            /* the same: in the norm values */
 };
