@@ -203,8 +203,7 @@ static real *sum_of(const struct engine *e, int share) {
 static const struct layer *summed_by(const struct step_job *job, int move) {
     bool back;
     const struct op *op = move_of(&job->e->plan, move, &back);
-    if (!back || !op->kind->back || !op->layer || !op->layer->trained) return NULL;
-    return op->kind == &op_norm || op->kind == &op_norm_sums ? NULL : op->layer;
+    return back && engine_sums(op) ? op->layer : NULL;
 }
 
 static void clear_sums(const struct step_job *job, int share) {

@@ -49,6 +49,12 @@ struct engine {
 /* Whether anything gives a gradient to what an operation wrote; a term writes nothing. */
 bool engine_has_gradient(const struct plan *plan, const struct op *op);
 
+/* Whether an operation, on the way back, adds up its layer's gradient. */
+static inline bool engine_sums(const struct op *op) {
+    return op->kind->back && op->layer && op->layer->trained && op->kind != &op_norm &&
+           op->kind != &op_norm_sums;
+}
+
 /* Runs an operation under the clock. */
 void profile_run(struct op_clock *clock, const struct pass *pass, const struct op *op, bool back);
 

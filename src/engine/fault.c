@@ -50,7 +50,7 @@ static bool layer_finite(const struct pass *pass, const struct layer *layer) {
 static void look_back(struct fault_spot *spot, const struct pass *pass, const struct op *op,
                       int move) {
     if (!sums_finite(pass->terms)) keep(spot, move, pass->index, op, TERM);
-    if (op->layer && op->layer->trained && !layer_finite(pass, op->layer))
+    if (engine_sums(op) && !layer_finite(pass, op->layer))
         keep(spot, move, pass->index, op, WEIGHTS);
     for (int k = 0; k < OP_INPUTS; k++) {
         const int tensor = op->in[k].tensor;
