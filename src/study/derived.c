@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "data/dataset.h"
 #include "io/file.h"
 #include "train/options.h"
 
@@ -45,6 +46,13 @@ struct copy {
     int channels, height, width;
 };
 
+/* Where image i of the copy comes from: the first images, but of class folders, read class by
+ * class, images from all over. */
+static size_t source_of(const struct copy *copy, size_t i) {
+    if (!copy->from->folder) return i;
+    return (size_t)((double)i * (double)swwae_dataset_count(copy->from) / (double)copy->count);
+}
+
 static void put_size(uint8_t to[4], size_t size) {
     for (int i = 0; i < 4; i++) to[i] = (uint8_t)(size >> (24 - 8 * i));
 }
@@ -60,7 +68,7 @@ static swwae_status copy_image(uint8_t *to, const struct copy *copy, size_t i, f
         for (int a = 0; a < 2; a++)
             shift[a] = (int)rng_below(&rng, 2 * (uint64_t)copy->most + 1) - copy->most;
     }
-    TRY(swwae_dataset_image(copy->from, i, image));
+    TRY(swwae_dataset_image(copy->from, source_of(copy, i), image));
     study_shift(moved, image, shift[0], shift[1], copy->channels, copy->height, copy->width);
     for (size_t k = 0; k < pixels; k++) to[k] = (uint8_t)lroundf(moved[k] * 255);
 fail:
@@ -104,7 +112,7 @@ static swwae_status write_labels(const char *path, const struct copy *copy) {
     memcpy(bytes, (uint8_t[]){0, 0, 8, 1}, 4);
     put_size(bytes + 4, copy->count);
     for (size_t i = 0; i < copy->count; i++)
-        bytes[8 + i] = (uint8_t)swwae_dataset_label(copy->from, i);
+        bytes[8 + i] = (uint8_t)swwae_dataset_label(copy->from, source_of(copy, i));
     TRY(file_write(path, bytes, 8 + copy->count));
 fail:
     free(bytes);
