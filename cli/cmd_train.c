@@ -44,7 +44,7 @@ static const struct group {
      {"recipe", "init-from", "freeze", "epochs", "steps", "batch", "labelled-share", "optimizer",
       "lr", "momentum", "weight-decay", "clip-norm", "on-nan"}},
     {"Learning rate schedule", {"schedule", "lr-step-every", "lr-step-factor"}},
-    {"Run", {"out", "seed", "threads", "precision"}},
+    {"Run", {"out", "seed", "threads", "precision", "checkpoint-every"}},
 };
 #define GROUPS (sizeof groups / sizeof *groups)
 
@@ -250,7 +250,8 @@ static bool set_options(swwae_options *options, const struct args *args, enum ou
 }
 
 static bool check_resume(const struct args *args, enum outcome *outcome) {
-    static const char *const allowed[] = {"epochs", "steps", "threads", "resume", "quiet", "json"};
+    static const char *const allowed[] = {"epochs", "steps", "threads", "checkpoint-every",
+                                          "resume", "quiet", "json"};
     for (size_t i = 0; i < args->option_count; i++) {
         const struct arg *option = &args->options[i];
         bool fits = !option->name || !option->value;
@@ -259,7 +260,8 @@ static bool check_resume(const struct args *args, enum outcome *outcome) {
         if (fits) continue;
         *outcome = report_misused(args->command,
                                   "--%s and --resume exclude each other: a run goes on with its "
-                                  "own options, only --epochs, --steps and --threads may change",
+                                  "own options, only --epochs, --steps, --threads and "
+                                  "--checkpoint-every may change",
                                   option->name);
         return false;
     }

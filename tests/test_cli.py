@@ -115,10 +115,10 @@ def test_mistakes():
          "where"),
         ("--resume and --config", "train", ["--resume", "folder", "--config", "bad.json"], 2,
          "--config and --resume exclude each other: a run goes on with its own options, only "
-         "--epochs, --steps and --threads may change"),
+         "--epochs, --steps, --threads and --checkpoint-every may change"),
         ("--resume and a fixed option", "train", ["--resume", "folder", "--lr", "1"], 2,
          "--lr and --resume exclude each other: a run goes on with its own options, only "
-         "--epochs, --steps and --threads may change"),
+         "--epochs, --steps, --threads and --checkpoint-every may change"),
         ("no model", "eval", [], 2, "expected one MODEL or RUN, 0 found"),
         ("two models", "eval", ["a", "b"], 2, "expected one MODEL or RUN, 2 found"),
         ("missing model file", "eval", ["nowhere.safetensors"], 1,
@@ -214,8 +214,9 @@ def test_train():
     check("train: the run is told at the start", "run folder: run one\n" in result.stderr,
           result.stderr)
     files = sorted(os.listdir("run one"))
-    check("train: the run's files", files == ["checkpoint.safetensors", "config.json",
-                                              "labels.csv", "labels.json", "metrics.csv",
+    check("train: the run's files", files == ["checkpoint-previous.safetensors",
+                                              "checkpoint.safetensors", "config.json",
+                                              "labels.csv", "labels.json", "lock", "metrics.csv",
                                               "model.safetensors"], files)
     expect("train: --out that holds a run", ["train", *TINY, "--steps", "3", "--out", "run one"],
            2, misuse("train", "option --out: run one already holds a run (config.json); go on "

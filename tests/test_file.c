@@ -191,7 +191,7 @@ static void failed_write_keeps_the_old_file(void **state) {
     swwae_status put = file_put(&writer, big, sizeof big);
     swwae_status committed = file_commit(&writer);
     file_abandon(&writer);
-    /* Small enough for the stream's buffer: fails in the commit's flush. */
+    /* A part still fits. */
     swwae_status whole = file_write(path("a"), big, 1500);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     signal(SIGXFSZ, handler);
@@ -202,6 +202,23 @@ static void failed_write_keeps_the_old_file(void **state) {
     message_names("a");
     must_hold("a", "old");
     assert_int_equal(entries(), before);
+}
+
+/* The file before the last is kept under its own name. */
+static void previous_is_kept(void **state) {
+    (void)state;
+    static const char *const contents[] = {"first", "second", "third"};
+    struct file_writer writer;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(file_begin(&writer, path("ring")), SWWAE_OK);
+        char previous[512];
+        snprintf(previous, sizeof previous, "%s", path("ring-previous"));
+        writer.previous = previous;
+        assert_int_equal(file_put(&writer, contents[i], strlen(contents[i])), SWWAE_OK);
+        assert_int_equal(file_commit(&writer), SWWAE_OK);
+        must_hold("ring", contents[i]);
+        if (i) must_hold("ring-previous", contents[i - 1]);
+    }
 }
 
 static void failed_rename_leaves_no_temporary(void **state) {
@@ -244,6 +261,7 @@ int main(void) {
         cmocka_unit_test(failed_begin_changes_nothing),
         cmocka_unit_test(left_over_is_removed),
         cmocka_unit_test(failed_write_keeps_the_old_file),
+        cmocka_unit_test(previous_is_kept),
         cmocka_unit_test(failed_rename_leaves_no_temporary),
         cmocka_unit_test(folders_are_made),
     };

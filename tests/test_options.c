@@ -56,9 +56,10 @@ static void test_defaults(void **state) {
         assert_false(options_given(options, info->name));
     }
     assert_true(s->precision == PRECISION_FP32);
+    assert_true(s->save_every.steps == 0 && s->save_every.seconds == 300);
     assert_true(s->augment == 0 && s->average == 0 && s->pseudo_labels == 0 && !s->balance);
     assert_true(s->consistency == 0 && s->augmented == AUGMENTED_ALL && s->augment_strength == 1);
-    assert_int_equal(count, 54);
+    assert_int_equal(count, 55);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);
@@ -96,6 +97,9 @@ static void test_set(void **state) {
         {"dropout-conv", ".2"},
         {"noise", "3"},
         {"where-noise", "1"},
+        {"checkpoint-every", "30s"},
+        {"checkpoint-every", "1.5h"},
+        {"checkpoint-every", "500"},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(swwae_options_set(options, good[i][0], good[i][1]), SWWAE_OK);
@@ -111,6 +115,7 @@ static void test_set(void **state) {
     assert_int_equal(s->layers, LAYERS_LAYERWISE);
     assert_true(s->lambda_l1 == 1e-3 && s->dropout == 0.999 && s->dropout_conv == 0.2);
     assert_true(s->noise == 3 && s->where_noise == 1);
+    assert_true(s->save_every.steps == 500 && s->save_every.seconds == 0);
     assert_int_equal(s->reduction, REDUCTION_NORM);
     assert_int_equal(s->output, OUTPUT_SIGMOID);
     assert_int_equal(s->optimizer, OPTIMIZER_SGD);
@@ -129,6 +134,16 @@ static void test_refusals(void **state) {
             "option --lambda-rec: \"abc\" found, expected a number of at least 0");
     refuses(options, "lambda-rec", "-1",
             "option --lambda-rec: \"-1\" found, expected a number of at least 0");
+    static const char *const never[] = {"0", "-1", "0s", "m", "5d", "1.5", "s5", "5 m", "nans", ""};
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        char sentence[160];
+        snprintf(
+            sentence, sizeof sentence,
+            "option --checkpoint-every: \"%s\" found, expected a whole number of steps from 1, "
+            "or a time above 0 such as 30s, 5m, 1h",
+            never[i]);
+        refuses(options, "checkpoint-every", never[i], sentence);
+    }
     refuses(options, "lambda-rec", "nan",
             "option --lambda-rec: \"nan\" found, expected a number of at least 0");
     refuses(options, "lambda-rec", "inf",

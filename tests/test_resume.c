@@ -167,7 +167,7 @@ static void test_resume_further(void **state) {
     assert_int_equal(swwae_resume(temporary_path("short"), more, NULL, NULL), SWWAE_E_ARGUMENT);
     assert_string_equal(swwae_last_error(),
                         "option --lr: \"0.5\" found, but the run has \"0.01\" and only --epochs, "
-                        "--steps and --threads may change when it goes on");
+                        "--steps, --threads and --checkpoint-every may change when it goes on");
     swwae_options_free(more);
 }
 

@@ -14,6 +14,9 @@
 
 #include <cmocka.h>
 #include <unistd.h>
+#include <zlib.h>
+
+#include "io/file.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -434,6 +437,44 @@ static void bad_writes_are_refused(void **state) {
     check_sample(file);
 }
 
+/* The stated checksum is zlib's of the file with zeros in its place; a change of any bit shows. */
+static void checksum_is_checked(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"name", "\"crc32\":\"00000000\""}};
+    struct safetensors found;
+    char *bytes;
+    size_t size;
+    assert_int_equal(safetensors_write_checked(file, NULL, sample, 2, pairs, 1), SWWAE_OK);
+    assert_int_equal(safetensors_read(&found, file), SWWAE_OK);
+    char stated[9];
+    assert_int_equal(strlen(safetensors_metadata(&found, "crc32")), 8);
+    strcpy(stated, safetensors_metadata(&found, "crc32"));
+    safetensors_free(&found);
+    assert_int_equal(file_read(file, 1 << 20, &bytes, &size), SWWAE_OK);
+    char *place = NULL;
+    for (size_t i = 0; i + 8 <= size && !place; i++)
+        if (!memcmp(bytes + i, stated, 8)) place = bytes + i;
+    assert_non_null(place);
+    memcpy(place, "00000000", 8);
+    assert_int_equal(crc32(0, (const unsigned char *)bytes, (unsigned)size),
+                     strtoul(stated, NULL, 16));
+    memcpy(place, stated, 8);
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] ^= (char)(1 << i % 8);
+        unlink(file); /* some file systems flush a file that is cut to nothing and written again */
+        put_raw(bytes, size);
+        bytes[i] ^= (char)(1 << i % 8);
+        if (safetensors_read(&found, file) != SWWAE_OK) continue;
+        assert_null(
+            safetensors_metadata(&found, "crc32")); /* the key was hit: readers ask for it */
+        safetensors_free(&found);
+    }
+    put_raw(bytes, size);
+    assert_int_equal(safetensors_read(&found, file), SWWAE_OK);
+    safetensors_free(&found);
+    free(bytes);
+}
+
 static void missing_file_is_named(void **state) {
     (void)state;
     struct safetensors found;
@@ -460,6 +501,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(too_many_tensors_are_refused),
         cmocka_unit_test(data_is_aligned_for_any_header_length),
         cmocka_unit_test(bad_writes_are_refused),
+        cmocka_unit_test(checksum_is_checked),
         cmocka_unit_test(missing_file_is_named),
     };
     const struct CMUnitTest read[] = {cmocka_unit_test(given_sample_is_read)};

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdio.h> /* rename */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,18 +62,9 @@ swwae_status file_read(const char *path, size_t limit, char **data, size_t *size
 
 /* Opens the temporary. A left-over of a killed process with our pid is removed first, and O_EXCL
  * makes sure that we never write through somebody else's link. */
-static FILE *open_temporary(const char *temporary) {
+static int open_temporary(const char *temporary) {
     unlink(temporary);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) return NULL;
-    FILE *stream = fdopen(fd, "wb");
-    if (!stream) {
-        int reason = errno;
-        close(fd);
-        unlink(temporary);
-        errno = reason;
-    }
-    return stream;
+    return open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
 swwae_status file_begin(struct file_writer *writer, const char *path) {
@@ -89,8 +80,9 @@ swwae_status file_begin(struct file_writer *writer, const char *path) {
     char *temporary = malloc(room);
     if (temporary) snprintf(temporary, room, "%s.tmp.%ld", path, (long)getpid());
     if (writer->path && temporary) {
-        writer->stream = open_temporary(temporary);
-        if (writer->stream) {
+        writer->fd = open_temporary(temporary);
+        writer->open = writer->fd >= 0;
+        if (writer->open) {
             writer->temporary = temporary;
             return SWWAE_OK;
         }
@@ -104,44 +96,63 @@ fail:
     return status;
 }
 
+/* write, not stdio: a failure is that of this call, and tests can let each one fail. */
 swwae_status file_put(struct file_writer *writer, const void *data, size_t size) {
-    if (size && fwrite(data, 1, size, writer->stream) != size)
-        return failure(writer->path, "be written");
+    const char *from = data;
+    while (size) {
+        ssize_t put = write(writer->fd, from, size);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) {
+            writer->failed = true;
+            return failure(writer->path, "be written");
+        }
+        from += put;
+        size -= (size_t)put;
+    }
     return SWWAE_OK;
 }
 
-/* Makes the rename itself durable. A folder that may not be opened or a file system without
- * folder fsync (EINVAL) offers no such promise and is no failure; a disk error is one. */
-static bool sync_folder(char *path) {
-    char *slash = strrchr(path, '/');
-    if (slash) slash[slash == path] = 0;
-    int fd = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return true;
-    bool good = !fsync(fd) || errno == EINVAL;
-    int reason = errno;
+/* A folder that may not be opened or a file system without folder fsync (EINVAL) offers no such
+ * promise and is no failure; a disk error is one. */
+swwae_status file_sync_entry(const char *path) {
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
+    char *folder = strndup(slash ? path : ".", length);
+    if (!folder) return status_set(SWWAE_E_MEMORY, "%.400s: no memory to force it to disk", path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0) return SWWAE_OK;
+    swwae_status status =
+        !fsync(fd) || errno == EINVAL ? SWWAE_OK : failure(path, "be forced to disk");
     close(fd);
+    return status;
+}
+
+/* Closes the temporary, and puts it in its place. */
+static bool replace(struct file_writer *writer) {
+    bool good = !fsync(writer->fd);
+    int reason = errno;
+    writer->open = false;
+    if (close(writer->fd) && good) return false;
     errno = reason;
-    return good;
+    if (!good) return false;
+    /* A crash from here on leaves the new content under one of the three names, and the old one
+     * under another. */
+    if (writer->previous && rename(writer->path, writer->previous) && errno != ENOENT) return false;
+    return !rename(writer->temporary, writer->path);
 }
 
 swwae_status file_commit(struct file_writer *writer) {
     swwae_status status = SWWAE_OK;
-    FILE *stream = writer->stream;
-    /* After a failed fwrite a later flush can succeed on what is left: ask the stream. */
-    CHECK(stream && !ferror(stream), SWWAE_E_IO,
+    CHECK(writer->open && !writer->failed, SWWAE_E_IO,
           "%.400s: an earlier write failed; it was not replaced", writer->path);
-    bool good = !fflush(stream) && !fsync(fileno(stream));
-    if (good) {
-        writer->stream = NULL;
-        good = !fclose(stream);
-    }
-    if (!good || rename(writer->temporary, writer->path)) {
+    if (!replace(writer)) {
         status = failure(writer->path, "be written");
         goto fail;
     }
-    if (!sync_folder(writer->temporary)) status = failure(writer->path, "be forced to disk");
     free(writer->temporary); /* renamed: nothing to remove */
     writer->temporary = NULL;
+    status = file_sync_entry(writer->path);
 fail:
     file_abandon(writer);
     return status;
@@ -149,7 +160,7 @@ fail:
 
 void file_abandon(struct file_writer *writer) {
     if (!writer) return;
-    if (writer->stream) fclose(writer->stream);
+    if (writer->open) close(writer->fd);
     if (writer->temporary) unlink(writer->temporary);
     free(writer->temporary);
     free(writer->path);
@@ -175,7 +186,9 @@ swwae_status file_make_folder(const char *path) {
     for (size_t end = 0, length = strlen(path); end <= length; end++) {
         if (end < length && (end == 0 || path[end] != '/')) continue;
         part[end] = 0;
-        if (mkdir(part, 0777)) {
+        if (!mkdir(part, 0777)) {
+            TRY(file_sync_entry(part));
+        } else {
             /* Existing parents may answer EROFS or EACCES instead of EEXIST: look. */
             int reason = errno;
             bool folder = !stat(part, &about) && S_ISDIR(about.st_mode);

@@ -8,7 +8,7 @@
  * Larger than limit: SWWAE_E_FORMAT. Missing, unreadable or not a regular file: SWWAE_E_IO. */
 swwae_status file_read(const char *path, size_t limit, char **data, size_t *size);
 
-/* A file being written: bytes go to "<path>.tmp.<pid>" in the same folder; file_commit flushes,
+/* A file being written: bytes go to "<path>.tmp.<pid>" in the same folder; file_commit
  * fsyncs, renames over path and fsyncs the folder; file_abandon removes the temporary (accepts
  * NULL, safe after a failed begin and after commit). path holds its previous content up to the
  * rename and the whole new content after it, never a part. It must be a regular file or not exist:
@@ -16,7 +16,9 @@ swwae_status file_read(const char *path, size_t limit, char **data, size_t *size
  * process use the same temporary: not allowed. Failures are SWWAE_E_IO or SWWAE_E_MEMORY. */
 struct file_writer {
     char *path, *temporary;
-    void *stream; /* FILE * */
+    const char *previous; /* NULL, or set before the commit: where it renames the present file to */
+    int fd;
+    bool open, failed;
 };
 swwae_status file_begin(struct file_writer *writer, const char *path);
 /* data may be NULL when size is 0. */
@@ -28,7 +30,11 @@ void file_abandon(struct file_writer *writer);
 /* One call for small files. */
 swwae_status file_write(const char *path, const void *data, size_t size);
 
-/* Makes a folder and its missing parents; fine if it is there. SWWAE_E_IO. */
+/* Makes a folder and its missing parents, durably; fine if it is there. SWWAE_E_IO. */
 swwae_status file_make_folder(const char *path);
+
+/* Forces to disk that path is there (or is not): an fsync of the folder that holds it. SWWAE_E_IO.
+ */
+swwae_status file_sync_entry(const char *path);
 
 #endif

@@ -8,8 +8,11 @@
 
 #include "base/json.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors.c moves data as it is: it needs a little-endian machine"
@@ -20,6 +23,9 @@
 #define FILE_LIMIT (SIZE_MAX / 4 < 0x400000000 ? SIZE_MAX / 4 : 0x400000000) /* 16 GiB */
 #define TENSOR_LIMIT 4096 /* in a file; the largest architecture has 1500 */
 #define METADATA "__metadata__"
+#define CHECKSUM "crc32"
+#define CHECKSUM_DIGITS 8
+#define CHECKSUM_NONE "00000000" /* stands in the file while the sum is made */
 
 /* Bytes of a tensor's data; false if they do not fit into size_t. */
 static bool tensor_bytes(const struct safetensor *tensor, size_t *bytes) {
@@ -27,6 +33,45 @@ static bool tensor_bytes(const struct safetensor *tensor, size_t *bytes) {
     for (int i = 0; i < tensor->rank; i++)
         if (__builtin_mul_overflow(*bytes, tensor->shape[i], bytes)) return false;
     return true;
+}
+
+/* ---- The checksum ---------------------------------------------------------------------- */
+
+static uint32_t sum(uint32_t before, const void *data, size_t size) {
+    return (uint32_t)crc32_z(before, data, size);
+}
+
+/* The place of the checksum's digits in a header as it is written; NULL for none. A quote inside a
+ * JSON string has a backslash before it, so no value looks like this. */
+static char *find_checksum(char *header, size_t length, const char *digits) {
+    char pair[sizeof CHECKSUM + CHECKSUM_DIGITS + 5];
+    size_t size = (size_t)snprintf(pair, sizeof pair, "\"" CHECKSUM "\":\"%s\"", digits);
+    for (size_t i = 0; size < sizeof pair && i + size <= length; i++)
+        if (!memcmp(header + i, pair, size)) return header + i + size - 1 - CHECKSUM_DIGITS;
+    return NULL;
+}
+
+/* Compares the checksum that the metadata states, if it does, with the file's bytes. */
+static swwae_status check_sum(const json_t *header, char *bytes, size_t size, size_t length) {
+    swwae_status status = SWWAE_OK;
+    const char *stated =
+        json_string_value(json_object_get(json_object_get(header, METADATA), CHECKSUM));
+    char digits[CHECKSUM_DIGITS + 1], *place;
+    if (!stated) return SWWAE_OK;
+    place =
+        strlen(stated) == CHECKSUM_DIGITS ? find_checksum(bytes + PREFIX, length, stated) : NULL;
+    CHECK(place, SWWAE_E_FORMAT,
+          "its checksum \"%.20s\" is not one that swwae writes; the file is "
+          "damaged or another program wrote it",
+          stated);
+    memcpy(place, CHECKSUM_NONE, CHECKSUM_DIGITS);
+    snprintf(digits, sizeof digits, "%08" PRIx32, sum(0, bytes, size));
+    memcpy(place, stated, CHECKSUM_DIGITS);
+    CHECK(!memcmp(digits, stated, CHECKSUM_DIGITS), SWWAE_E_FORMAT,
+          "its bytes have the checksum %s, not the %s it states; the file is damaged", digits,
+          stated);
+fail:
+    return status;
 }
 
 /* ---- Reading --------------------------------------------------------------------------- */
@@ -152,6 +197,7 @@ static swwae_status read_bytes(struct safetensors *file, char *bytes, size_t siz
     CHECK(header || json_at_fault(&error), SWWAE_E_MEMORY, "no memory to read its header");
     CHECK(header, SWWAE_E_FORMAT, "its header is not valid JSON (byte %d: %s)", error.position,
           error.text);
+    TRY(check_sum(header, bytes, size, (size_t)length));
     /* The header is in `header` now: data moves to the front, where it is aligned. */
     size -= PREFIX + (size_t)length;
     memmove(bytes, bytes + PREFIX + length, size);
@@ -280,14 +326,26 @@ fail:
     return status;
 }
 
-swwae_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
-                               const char *const (*metadata)[2], size_t metadata_count) {
+/* Puts the checksum of prefix, header and data into the header. */
+static void state_sum(char *header, uint64_t length, const struct safetensor *tensors,
+                      size_t count) {
+    char digits[CHECKSUM_DIGITS + 1];
+    uint32_t crc = sum(sum(0, &length, PREFIX), header, (size_t)length);
+    for (size_t i = 0, bytes; i < count; i++) {
+        tensor_bytes(&tensors[i], &bytes);
+        if (bytes) crc = sum(crc, tensors[i].data, bytes); /* NULL would begin a new sum */
+    }
+    snprintf(digits, sizeof digits, "%08" PRIx32, crc);
+    memcpy(find_checksum(header, (size_t)length, CHECKSUM_NONE), digits, CHECKSUM_DIGITS);
+}
+
+static swwae_status write_file(const char *path, const char *previous, const char *header,
+                               const struct safetensor *tensors, size_t count) {
+    swwae_status status = SWWAE_OK;
     struct file_writer writer = {0};
-    char *header = NULL;
-    swwae_status status = make_header(&header, tensors, count, metadata, metadata_count);
-    if (status != SWWAE_OK) return status_prefix(status, "%s", path);
     uint64_t length = strlen(header);
     TRY(file_begin(&writer, path));
+    writer.previous = previous;
     TRY(file_put(&writer, &length, PREFIX));
     TRY(file_put(&writer, header, (size_t)length));
     for (size_t i = 0, bytes; i < count; i++) {
@@ -297,6 +355,39 @@ swwae_status safetensors_write(const char *path, const struct safetensor *tensor
     TRY(file_commit(&writer));
 fail:
     file_abandon(&writer);
+    return status;
+}
+
+swwae_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
+                               const char *const (*metadata)[2], size_t metadata_count) {
+    char *header = NULL;
+    swwae_status status = make_header(&header, tensors, count, metadata, metadata_count);
+    if (status != SWWAE_OK) return status_prefix(status, "%s", path);
+    status = write_file(path, NULL, header, tensors, count);
     free(header);
     return status;
+}
+
+swwae_status safetensors_write_checked(const char *path, const char *previous,
+                                       const struct safetensor *tensors, size_t count,
+                                       const char *const (*metadata)[2], size_t metadata_count) {
+    swwae_status status = SWWAE_OK;
+    char *header = NULL;
+    const char *(*pairs)[2] = calloc(metadata_count + 1, sizeof *pairs);
+    CHECK(pairs, SWWAE_E_MEMORY, "no memory for the metadata");
+    for (size_t i = 0; i < metadata_count; i++) {
+        pairs[i][0] = metadata[i][0];
+        pairs[i][1] = metadata[i][1];
+    }
+    pairs[metadata_count][0] = CHECKSUM;
+    pairs[metadata_count][1] = CHECKSUM_NONE;
+    TRY(make_header(&header, tensors, count, (const char *const(*)[2])pairs, metadata_count + 1));
+    state_sum(header, strlen(header), tensors, count);
+    status = write_file(path, previous, header, tensors, count);
+    free(header);
+    free(pairs);
+    return status;
+fail:
+    free(pairs);
+    return status_prefix(status, "%s", path);
 }

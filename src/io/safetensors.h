@@ -27,9 +27,10 @@ struct safetensors {
 /* Reads and checks everything before use: header length (up to 16 MiB) against file size (up to
  * 16 GiB), JSON, duplicate names, dtype (F32 only), shapes against offsets with overflow-safe
  * arithmetic, offsets in range and contiguous from 0 to the end of the file without holes or
- * overlaps (which makes them multiples of 4). Each fault is SWWAE_E_FORMAT with one sentence that
- * names the file; SWWAE_E_IO and SWWAE_E_MEMORY as file_read. Tensors come in the order of their
- * data, and data is aligned for float whatever the header's length. */
+ * overlaps (which makes them multiples of 4), and the checksum if the metadata states one. Each
+ * fault is SWWAE_E_FORMAT with one sentence that names the file; SWWAE_E_IO and SWWAE_E_MEMORY as
+ * file_read. Tensors come in the order of their data, and data is aligned for float whatever the
+ * header's length. */
 swwae_status safetensors_read(struct safetensors *file, const char *path);
 /* Accepts a zeroed struct. */
 void safetensors_free(struct safetensors *file);
@@ -43,5 +44,12 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
  * or are not UTF-8, sizes over its limits. */
 swwae_status safetensors_write(const char *path, const struct safetensor *tensors, size_t count,
                                const char *const (*metadata)[2], size_t metadata_count);
+
+/* The same with a checksum: metadata "crc32", eight hexadecimal digits, is zlib's crc32 of the
+ * whole file with "00000000" in its own place. previous: NULL, or where the file that path holds
+ * is kept. */
+swwae_status safetensors_write_checked(const char *path, const char *previous,
+                                       const struct safetensor *tensors, size_t count,
+                                       const char *const (*metadata)[2], size_t metadata_count);
 
 #endif

@@ -96,17 +96,28 @@ swwae_status page_begin(struct page *page, const struct study *study, const char
     *page = (struct page){0};
     TRY(study_path(path, study, name));
     TRY(file_begin(&page->writer, path));
-    page->to = page->writer.stream;
+    page->to = open_memstream(&page->text, &page->size);
+    CHECK(page->to, SWWAE_E_MEMORY, "%.400s: no memory to write it", path);
 fail:
     return status;
 }
 
 swwae_status page_commit(struct page *page) {
+    swwae_status status = SWWAE_OK;
+    bool good = !ferror(page->to);
+    good = !fclose(page->to) && good;
     page->to = NULL;
-    return file_commit(&page->writer);
+    CHECK(good, SWWAE_E_MEMORY, "%.400s: no memory to write it", page->writer.path);
+    TRY(file_put(&page->writer, page->text, page->size));
+    TRY(file_commit(&page->writer));
+fail:
+    page_abandon(page);
+    return status;
 }
 
 void page_abandon(struct page *page) {
+    if (page->to) fclose(page->to);
+    free(page->text);
     file_abandon(&page->writer);
     *page = (struct page){0};
 }

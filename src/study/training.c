@@ -154,12 +154,11 @@ static swwae_status train(const struct folder *folder, swwae_options *options,
                           swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     swwae_options *threads = NULL;
-    if (access(folder->checkpoint, F_OK) == 0) {
+    if (access(folder->config, F_OK) == 0) {
         TRY(swwae_options_create(&threads));
         TRY(swwae_options_set(threads, "threads", swwae_options_get(options, "threads")));
         TRY(swwae_resume(folder->path, threads, progress, user));
     } else {
-        folder_discard(folder); /* of one that was killed before its first checkpoint */
         TRY(swwae_options_set(options, "out", folder->path));
         TRY(swwae_train(options, progress, user));
     }
@@ -199,7 +198,7 @@ swwae_status study_train(struct study *study, const char *name, swwae_options *o
     study->began = report_now();
     TRY(training_read(&done, result, study, name));
     if (!done) {
-        snprintf(part, sizeof part, "runs/%s/" CHECKPOINT_FILE, name);
+        snprintf(part, sizeof part, "runs/%s/config.json", name);
         TRY(study_path(path, study, part));
         TRY(announce(study, name, access(path, F_OK) == 0));
         TRY(training_run(result, study, name, options, study->options->settings.threads, test,

@@ -83,11 +83,33 @@ static struct safetensor flat(const char *name, const float *data, size_t size) 
     return tensor;
 }
 
-swwae_status checkpoint_write(const char *path, const struct swwae_model *model,
-                              const struct optimizer *optimizer, const struct teacher *teacher,
-                              const struct progress_state *state) {
+swwae_status checkpoint_check(const struct swwae_model *model, const struct optimizer *optimizer,
+                              const struct progress_state *state, const char *path) {
+    const struct network *network = &model->network;
+    for (size_t i = 0; i < network->view_count; i++) {
+        const struct view *view = &network->view[i];
+        for (size_t k = 0; k < view->size; k++)
+            if (!isfinite(model->parameters[view->offset + k]))
+                return status_set(SWWAE_E_NUMERIC,
+                                  "step %llu: parameter %s is not finite any more; train with a "
+                                  "lower --lr (%s holds the last good state)",
+                                  (unsigned long long)state->step, view->name, path);
+    }
+    for (size_t k = 0; k < optimizer->size; k++)
+        if (!isfinite(optimizer->m[k]) || (optimizer->v && !isfinite(optimizer->v[k])) ||
+            (optimizer->average && !isfinite(optimizer->average[k])))
+            return status_set(SWWAE_E_NUMERIC,
+                              "step %llu: the optimizer's state is not finite any more; train with "
+                              "smaller weights of the loss (%s holds the last good state)",
+                              (unsigned long long)state->step, path);
+    return SWWAE_OK;
+}
+
+swwae_status checkpoint_write(const char *path, const char *previous,
+                              const struct swwae_model *model, const struct optimizer *optimizer,
+                              const struct teacher *teacher, const struct progress_state *state) {
     swwae_status status = SWWAE_OK;
-    struct model_extra extra = {0};
+    struct model_extra extra = {.previous = previous};
     char *text = state_json(state);
     CHECK(text, SWWAE_E_MEMORY, "%.400s: no memory to write it", path);
     extra.metadata[extra.metadata_count][0] = "state";
@@ -156,7 +178,7 @@ swwae_status checkpoint_read(struct swwae_model *model, struct optimizer *optimi
     TRY(safetensors_read(&file, path));
     TRY(model_take(&saved, &file, path));
     format = safetensors_metadata(&file, "format");
-    CHECK(!strcmp(format, CHECKPOINT_FORMAT), SWWAE_E_FORMAT,
+    CHECK(strcmp(format, MODEL_FORMAT) != 0, SWWAE_E_FORMAT,
           "%.400s: is a model, expected a checkpoint", path);
     CHECK(same_network(&saved->network, &model->network), SWWAE_E_FORMAT,
           "%.400s: was written for another architecture, variant or image size than the run's "
@@ -175,4 +197,17 @@ fail:
     model_free(saved);
     safetensors_free(&file);
     return status;
+}
+
+swwae_status checkpoint_restore(struct swwae_model *model, struct optimizer *optimizer,
+                                struct teacher *teacher, struct progress_state *state,
+                                const char *path, const char *previous, bool *damaged) {
+    char reason[1024];
+    swwae_status status = checkpoint_read(model, optimizer, teacher, state, path);
+    *damaged = false;
+    if (status != SWWAE_E_FORMAT && status != SWWAE_E_IO) return status;
+    snprintf(reason, sizeof reason, "%s", swwae_last_error());
+    *damaged = checkpoint_read(model, optimizer, teacher, state, previous) == SWWAE_OK;
+    status = status_set(status, "%s", reason);
+    return *damaged ? SWWAE_OK : status;
 }

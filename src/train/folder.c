@@ -1,6 +1,8 @@
 /* folder.c - making run folders; see folder.h. */
 #include "train/folder.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,8 +18,9 @@
 #define LABELS_LIMIT (1u << 30) /* bytes of labels.json */
 #define RUNS_LIMIT 100000
 
-static const char *const files[] = {"config.json", "labels.json", "labels.csv",
-                                    "metrics.csv", MODEL_FILE,    CHECKPOINT_FILE};
+#define LOCK_FILE "lock"
+static const char *const files[] = {"config.json", "labels.json",   "labels.csv", "metrics.csv",
+                                    MODEL_FILE,    CHECKPOINT_FILE, PREVIOUS_FILE};
 
 static char *join(const char *folder, const char *file) {
     size_t length = strlen(folder), room = length + strlen(file) + 2;
@@ -30,8 +33,8 @@ static char *join(const char *folder, const char *file) {
 swwae_status folder_name(struct folder *folder, const char *path) {
     swwae_status status = SWWAE_OK;
     struct folder made = {.path = strdup(path)};
-    char **member[] = {&made.config,  &made.labels, &made.draw,
-                       &made.metrics, &made.model,  &made.checkpoint};
+    char **member[] = {&made.config, &made.labels,     &made.draw,    &made.metrics,
+                       &made.model,  &made.checkpoint, &made.previous};
     CHECK(made.path, SWWAE_E_MEMORY, "%.400s: no memory for the names of its files", path);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         *member[i] = join(path, files[i]);
@@ -52,14 +55,57 @@ void folder_free(struct folder *folder) {
     free(folder->metrics);
     free(folder->model);
     free(folder->checkpoint);
+    free(folder->previous);
+    lock_release(&folder->lock);
     *folder = (struct folder){0};
 }
 
 void folder_discard(const struct folder *folder) {
     const char *const made[] = {folder->config,  folder->labels, folder->draw,
-                                folder->metrics, folder->model,  folder->checkpoint};
+                                folder->metrics, folder->model,  folder->checkpoint,
+                                folder->previous};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++)
         if (made[i]) unlink(made[i]);
+}
+
+bool folder_begun(const struct folder *folder) {
+    return !access(folder->checkpoint, F_OK) || !access(folder->previous, F_OK);
+}
+
+/* ---- The lock --------------------------------------------------------------------------- */
+
+/* FILE.tmp.NUMBER of one of the run's files: what file_begin names a file that is being written. */
+static bool half_written(const char *name) {
+    static const char middle[] = ".tmp.";
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t length = strlen(files[i]);
+        if (strncmp(name, files[i], length) != 0) continue;
+        if (strncmp(name + length, middle, sizeof middle - 1) != 0) continue;
+        const char *number = name + length + sizeof middle - 1, *end = number;
+        while (isdigit((unsigned char)*end)) end++;
+        if (end > number && !*end) return true;
+    }
+    return false;
+}
+
+/* Left-overs do no harm but take space, so what cannot be removed is left. */
+static void sweep(const char *path) {
+    DIR *list = opendir(path);
+    const struct dirent *entry;
+    while (list && (entry = readdir(list)))
+        if (half_written(entry->d_name)) unlinkat(dirfd(list), entry->d_name, 0);
+    if (list) closedir(list);
+}
+
+swwae_status folder_lock(struct folder *folder) {
+    swwae_status status = SWWAE_OK;
+    char *path = join(folder->path, LOCK_FILE);
+    CHECK(path, SWWAE_E_MEMORY, "%.400s: no memory for the names of its files", folder->path);
+    TRY(lock_take(&folder->lock, path, folder->path));
+    if (folder->lock.held) sweep(folder->path);
+fail:
+    free(path);
+    return status;
 }
 
 static bool automatic(const swwae_options *options) {
@@ -94,7 +140,7 @@ static swwae_status claim_number(char *out, size_t size, const char *name) {
     if (status != SWWAE_OK) return status;
     for (int n = 1; n <= RUNS_LIMIT; n++) {
         snprintf(out, size, "runs/%s-%d", name, n);
-        if (!mkdir(out, 0777)) return SWWAE_OK;
+        if (!mkdir(out, 0777)) return file_sync_entry(out);
         if (errno != EEXIST)
             return status_set(SWWAE_E_IO, "%.400s: cannot be made a folder (%s)", out,
                               strerror(errno));
@@ -107,7 +153,6 @@ swwae_status folder_claim(struct folder *folder, swwae_options *options,
                           const struct swwae_dataset *dataset) {
     swwae_status status = SWWAE_OK;
     char out[sizeof options->settings.out];
-    TRY(folder_check(options));
     if (automatic(options)) {
         bool plain = dataset->name[0] && dataset->name[0] != '.' && !strchr(dataset->name, '/');
         TRY(claim_number(out, sizeof out, plain ? dataset->name : "data"));
@@ -116,7 +161,11 @@ swwae_status folder_claim(struct folder *folder, swwae_options *options,
         TRY(file_make_folder(options->settings.out));
     }
     TRY(folder_name(folder, options->settings.out));
+    TRY(folder_lock(folder));
+    TRY(folder_check(options)); /* with the lock: nobody else begins a run here any longer */
+    return SWWAE_OK;
 fail:
+    folder_free(folder); /* not ours: folder_discard must find nothing */
     return status;
 }
 

@@ -4,23 +4,34 @@
 
 #include "data/dataset.h"
 #include "data/labels.h"
+#include "io/lock.h"
 #include "train/options.h"
 
 /* Paths of a run's files; all malloc'ed. */
 struct folder {
     char *path, *config, *labels, *draw, *metrics, *model, *checkpoint;
+    char *previous; /* the checkpoint before */
+    struct lock lock;
 };
 
 /* The paths inside `path`. */
 swwae_status folder_name(struct folder *folder, const char *path);
-/* Accepts a zeroed struct. */
+/* Releases the lock too. Accepts a zeroed struct. */
 void folder_free(struct folder *folder);
+
+/* Makes this process the only one that writes into the folder, until folder_free, and removes what
+ * a killed one left half-written. SWWAE_E_IO when another process trains there. Where the file
+ * system knows no locks, folder->lock.held stays false. */
+swwae_status folder_lock(struct folder *folder);
+
+/* Whether the run has saved a state to go on from. */
+bool folder_begun(const struct folder *folder);
 
 /* SWWAE_E_ARGUMENT when --out names a folder that holds a run already. */
 swwae_status folder_check(const swwae_options *options);
 
-/* Makes the folder --out names, or runs/DATA-N with the first N that is free, and sets --out to
- * it. */
+/* Makes the folder --out names, or runs/DATA-N with the first N that is free, sets --out to it and
+ * locks it. */
 swwae_status folder_claim(struct folder *folder, swwae_options *options,
                           const struct swwae_dataset *dataset);
 

@@ -108,9 +108,9 @@ fail:
     return status;
 }
 
-/* Arrays as long as the parameters: the values, their gradient, what the optimizer keeps. */
+/* Arrays as long as the parameters: the values, what the optimizer keeps. */
 static size_t parameter_arrays(const struct settings *s) {
-    return (size_t)2 + 1 + (s->optimizer == OPTIMIZER_ADAM) + (s->average > 0);
+    return (size_t)1 + 1 + (s->optimizer == OPTIMIZER_ADAM) + (s->average > 0);
 }
 
 /* Images of a batch, what the teacher answers to them, and the scratch of changed images. */
@@ -154,12 +154,12 @@ swwae_status memory_predict(struct swwae_memory *memory, const swwae_options *op
     const size_t resident = of_process("VmRSS:");
     m.data = times(dataset->count, pixels);
     m.process = plus(left_of(resident, m.data), RUNNING);
-    m.parameters = times(values, parameter_arrays(s));
+    m.parameters = times(values, 2 * parameter_arrays(s) + 1); /* a copy to save; a gradient */
     m.step = plus(steps, batch_bytes(s, &network, pixels));
     m.step = plus(m.step, times(dataset->count, 4 * sizeof(uint32_t))); /* orders of the images */
     m.validation = plus(forward, validation_bytes(s, &network, pixels, dataset->count, rebuilt));
     /* The file of a checkpoint and the model in it, before the first step. */
-    if (resumed) m.loading = times(values, parameter_arrays(s));
+    if (resumed) m.loading = times(values, parameter_arrays(s) + 1);
     if (strcmp(s->init_from, INIT_RANDOM) != 0) m.loading = plus(m.loading, times(values, 2));
     size_t later = m.validation;
     if (s->validation == 0 && !resumed) later = forward;

@@ -52,7 +52,7 @@ struct means sums_means(const struct sums *sums, const struct objective *objecti
             sums->unlabelled ? 100 * (double)sums->guessed / (double)sums->unlabelled : NAN};
 }
 
-/* Appends text and writes the table. */
+/* Appends text. */
 static swwae_status append(struct metrics *metrics, const char *line) {
     size_t length = strlen(line);
     char *text = realloc(metrics->text, metrics->size + length + 1);
@@ -60,7 +60,7 @@ static swwae_status append(struct metrics *metrics, const char *line) {
     memcpy(text + metrics->size, line, length + 1);
     metrics->text = text;
     metrics->size += length;
-    return file_write(metrics->path, metrics->text, metrics->size);
+    return SWWAE_OK;
 }
 
 swwae_status metrics_create(struct metrics *metrics, const char *path) {

@@ -35,17 +35,17 @@ struct row {
 
 struct metrics {
     char *path;
-    char *text; /* the file's content */
+    char *text; /* the content of the file; written by the saver */
     size_t size;
     double seconds; /* of the last row */
 };
 
-/* A table with a header only, on disk too. */
+/* A table with a header only. */
 swwae_status metrics_create(struct metrics *metrics, const char *path);
 /* The table of an earlier call up to and with step `last`; later rows are dropped. A missing file
  * starts anew. */
 swwae_status metrics_resume(struct metrics *metrics, const char *path, uint64_t last);
-/* Appends a row and replaces the file. */
+/* Appends a row. */
 swwae_status metrics_add(struct metrics *metrics, const struct row *row);
 /* Accepts a zeroed struct. */
 void metrics_free(struct metrics *metrics);

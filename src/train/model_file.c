@@ -79,7 +79,9 @@ swwae_status model_write(const struct swwae_model *model, const char *path,
     for (size_t i = 0; extra && i < extra->metadata_count; i++)
         PAIR(extra->metadata[i][0], extra->metadata[i][1]);
     for (size_t i = 0; extra && i < extra->tensor_count; i++) tensors[count++] = extra->tensors[i];
-    TRY(safetensors_write(path, tensors, count, (const char *const(*)[2])metadata, pairs));
+    const char *const(*text)[2] = (const char *const(*)[2])metadata;
+    TRY(extra ? safetensors_write_checked(path, extra->previous, tensors, count, text, pairs)
+              : safetensors_write(path, tensors, count, text, pairs));
 fail:
     free(tensors);
     free(names);
@@ -176,7 +178,8 @@ static swwae_status check_format(const struct safetensors *file, const char *pat
     const char *text;
     swwae_status status = need(&text, file, path, "format");
     if (status != SWWAE_OK) return status;
-    if (!strcmp(text, MODEL_FORMAT) || !strcmp(text, CHECKPOINT_FORMAT)) return SWWAE_OK;
+    if (!strcmp(text, CHECKPOINT_FORMAT)) return need(&text, file, path, "crc32");
+    if (!strcmp(text, MODEL_FORMAT) || !strcmp(text, CHECKPOINT_FORMAT_1)) return SWWAE_OK;
     return status_set(SWWAE_E_FORMAT,
                       "%.400s: format \"%.40s\" found, expected \"" MODEL_FORMAT
                       "\" or \"" CHECKPOINT_FORMAT "\"",

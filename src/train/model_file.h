@@ -6,11 +6,13 @@
 #include "train/model.h"
 
 #define MODEL_FORMAT "swwae model 1"
-#define CHECKPOINT_FORMAT "swwae checkpoint 1"
+#define CHECKPOINT_FORMAT "swwae checkpoint 2"
+#define CHECKPOINT_FORMAT_1 "swwae checkpoint 1" /* without a checksum */
 #define MODEL_FILE "model.safetensors"           /* inside a run folder: the best model */
 #define CHECKPOINT_FILE "checkpoint.safetensors" /* the last state */
-#define OPTIMIZER_PREFIX "optimizer."            /* tensors of a checkpoint besides the model's */
-#define TEACHER_PREFIX "teacher."                /* and these */
+#define PREVIOUS_FILE "checkpoint-previous.safetensors"
+#define OPTIMIZER_PREFIX "optimizer." /* tensors of a checkpoint besides the model's */
+#define TEACHER_PREFIX "teacher."     /* and these */
 #define MODEL_EXTRA_TENSORS 4
 
 /* What a checkpoint adds to a model. */
@@ -19,9 +21,11 @@ struct model_extra {
     size_t tensor_count;
     const char *metadata[8][2];
     size_t metadata_count;
+    const char *previous; /* NULL, or where the file that is replaced is kept */
 };
 
-/* extra: NULL writes a model file, else a checkpoint. SWWAE_E_IO, SWWAE_E_MEMORY. */
+/* extra: NULL writes a model file, else a checkpoint, with a checksum. SWWAE_E_IO, SWWAE_E_MEMORY.
+ */
 swwae_status model_write(const struct swwae_model *model, const char *path,
                          const struct model_extra *extra);
 

@@ -202,3 +202,10 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
     step.parameters = parameters;
     pool_run(pool, optimizer->chunks, job, &step);
 }
+
+void optimizer_swap_average(struct optimizer *optimizer, float **parameters) {
+    float *average = optimizer->average;
+    if (!average) return;
+    optimizer->average = *parameters;
+    *parameters = average;
+}

@@ -54,4 +54,8 @@ double optimizer_largest_norm(const struct optimizer *optimizer);
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradient,
                     double lr, struct pool *pool);
 
+/* Puts the averaged parameters, if an average is kept, in the place of the trained ones; the same
+ * again puts them back. The averaged ones are validated, saved as the model, and teach. */
+void optimizer_swap_average(struct optimizer *optimizer, float **parameters);
+
 #endif

@@ -22,7 +22,8 @@ enum kind {
     WHOLE,  /* int */
     FLAGS,  /* unsigned: the words of a list with commas as bits, none for 0 */
     COUNT,  /* long; the argument's words stand for -1, 0 (see words) */
-    SEED    /* uint64_t */
+    SEED,   /* uint64_t */
+    EVERY   /* struct every */
 };
 
 enum bound { CLOSED, ABOVE, BELOW, BETWEEN }; /* which ends of the range are excluded */
@@ -278,6 +279,10 @@ static const struct option table[] = {
       "avx512_bf16"},
      .kind = CHOICE,
      .offset = AT(precision)},
+    {{"checkpoint-every", "N|Xs|Xm|Xh", "5m",
+      "save the state after N steps, or after seconds, minutes or hours; also after a validation"},
+     .kind = EVERY,
+     .offset = AT(save_every)},
     {{"out", "RUN", "auto", "folder of the run; auto: runs/DATA-N, N the first free number"},
      .kind = TEXT,
      .offset = AT(out)},
@@ -346,6 +351,11 @@ static void expect_one(char *text, size_t size, const struct option *option) {
     char low[NUMBER_TEXT], high[NUMBER_TEXT], words[32] = "";
     if (option->kind == SEED) { /* more digits than a double holds */
         snprintf(text, size, "a whole number from 0 to %lld", (long long)INT64_MAX);
+        return;
+    }
+    if (option->kind == EVERY) {
+        snprintf(text, size,
+                 "a whole number of steps from 1, or a time above 0 such as 30s, 5m, 1h");
         return;
     }
     number_print(low, option->low);
@@ -501,6 +511,9 @@ static swwae_status assign(struct settings *settings, const struct option *optio
     case REALS:
         if (!read_reals((struct reals *)(void *)to, option, value))
             return refuse(option, value, expected);
+        return SWWAE_OK;
+    case EVERY:
+        if (!every_parse((struct every *)(void *)to, value)) return refuse(option, value, expected);
         return SWWAE_OK;
     case WHOLE:
     case COUNT:

@@ -3,6 +3,7 @@
 #define SWWAE_TRAIN_OPTIONS_H
 
 #include "engine/engine.h"
+#include "train/every.h"
 
 enum optimizer_kind { OPTIMIZER_ADAM = 0, OPTIMIZER_SGD };
 /* What a step that is not finite does: --on-nan. */
@@ -87,6 +88,7 @@ struct settings {
     uint64_t seed;               /* --seed N               1, 0..2^63-1 */
     int threads;                 /* --threads N            0: one per processor */
     enum precision precision;    /* --precision fp32|bf16  fp32 */
+    struct every save_every;     /* --checkpoint-every N|Xs|Xm|Xh  5m */
     char out[512];               /* --out RUN              auto: runs/DATA-N, N the first free */
 };
 
@@ -108,8 +110,9 @@ bool options_free_text(const char *name);
 swwae_status options_copy(swwae_options **copy, const swwae_options *options);
 
 /* {"data": "...", "epochs": 10, ...} for config.json; numbers as numbers. malloc'ed.
- * everything: false leaves out what changes nothing about the model (out, threads), so that the
- * same training leaves the same model file wherever and however it ran. */
+ * everything: false leaves out what changes nothing about the model (out, threads,
+ * checkpoint-every), so that the same training leaves the same model file wherever and however it
+ * ran. */
 swwae_status options_json(char **json, const swwae_options *options, bool everything);
 
 #endif

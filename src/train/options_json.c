@@ -92,6 +92,12 @@ static bool print_value(FILE *to, const swwae_options *options, const char *name
     return good;
 }
 
+/* Whether an option changes anything about the model. */
+static bool shapes_model(const char *name) {
+    return strcmp(name, "out") != 0 && strcmp(name, "threads") != 0 &&
+           strcmp(name, "checkpoint-every") != 0;
+}
+
 swwae_status options_json(char **json, const swwae_options *options, bool everything) {
     swwae_status status = SWWAE_OK;
     char *text = NULL;
@@ -103,7 +109,7 @@ swwae_status options_json(char **json, const swwae_options *options, bool everyt
     const swwae_option_info *info;
     for (size_t i = 0; (info = swwae_option_info_at(i)); i++) {
         const char *name = info->name;
-        if (!everything && (!strcmp(name, "out") || !strcmp(name, "threads"))) continue;
+        if (!everything && !shapes_model(name)) continue;
         good = good && fprintf(to, "%s  \"%s\": ", separator, name) > 0 &&
                print_value(to, options, name);
         CHECK(good, SWWAE_E_ARGUMENT, "option --%s is not UTF-8 or there is no memory for it",

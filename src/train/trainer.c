@@ -1,16 +1,18 @@
-/* trainer.c - the training loop and its run folder; see trainer.h.
+/* trainer.c - preparing a run, and the training loop; see run.h.
  *
  * All that a step depends on is the parameters, the optimizer's arrays and the step number:
  * batches and learning rates are functions of the step. So a checkpoint of those, with the sums
  * since the last row of metrics.csv, goes on to the bit. */
-#include "train/trainer.h"
+#include "train/run.h"
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "data/augment.h"
@@ -24,6 +26,7 @@
 #include "train/model_file.h"
 #include "train/number.h"
 #include "train/recipe.h"
+#include "train/saver.h"
 #include "train/schedule.h"
 #include "train/teacher.h"
 
@@ -31,41 +34,8 @@
  * is at most a twelfth of the time. */
 #define VALIDATION_SHARE 4
 
-/* A training and everything it holds. */
-struct run {
-    swwae_options *options; /* effective */
-    const struct settings *settings;
-    swwae_dataset *dataset;
-    struct label_draw draw;
-    struct objective objective;
-    struct swwae_model *model; /* its engine is the one of validation */
-    struct optimizer optimizer;
-    struct batches batches;
-    struct augment augment;
-    struct teacher teacher;
-    struct engine *engine; /* of the steps */
-    struct folder folder;
-    struct metrics metrics;
-    struct progress_state state;
-    struct reporter reporter;
-    float *images;     /* (batch, channels, height, width) */
-    uint32_t *indices; /* (batch) */
-    int32_t *labels;   /* (batch) */
-    float *gradient;   /* (parameters) */
-    uint64_t steps;    /* in all */
-    int threads;
-    bool by_error;      /* the best model has the lowest error, else the lowest squared error */
-    bool measure_error; /* at validation */
-    bool measure_rec;
-    bool resumed;   /* the run has a checkpoint */
-    double start;   /* of this call, seconds */
-    double earlier; /* seconds of earlier calls */
-    double lr;      /* of the last step */
-    uint64_t began; /* the step that this call, or going back, began at */
-    double validated_error, validated_rec;
-};
-
-static void run_free(struct run *run) {
+void run_free(struct run *run) {
+    saver_free(run->saver); /* first: it reads the rest */
     swwae_options_free(run->options);
     swwae_dataset_free(run->dataset);
     labels_free(&run->draw);
@@ -157,8 +127,13 @@ static swwae_status make_augment(struct run *run) {
     return status;
 }
 
-/* Everything but the run folder: the same for a new run and for one that goes on. */
-static swwae_status prepare(struct run *run) {
+/* The run's own copy of the labels it was given; NULL before there is one. */
+static const char *drawn_before(const struct run *run) {
+    const char *copy = run->folder.draw;
+    return copy && !access(copy, F_OK) ? copy : NULL;
+}
+
+swwae_status run_prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = run->settings = &run->options->settings;
     TRY(recipe_open(&run->dataset, run->options));
@@ -166,7 +141,7 @@ static swwae_status prepare(struct run *run) {
     TRY(make_model(run));
     TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
     TRY(recipe_check_classes(&run->objective, &run->model->network, run->dataset));
-    TRY(recipe_draw(&run->draw, run->options, run->dataset, run->folder.draw));
+    TRY(recipe_draw(&run->draw, run->options, run->dataset, drawn_before(run)));
     struct batches_options options = {.nll = run->objective.nll > 0,
                                       .unlabelled = decoder_on(run) || teacher_wanted(s),
                                       .size = s->batch,
@@ -191,58 +166,41 @@ fail:
 
 /* ---- Saving ----------------------------------------------------------------------------- */
 
-static swwae_status check_parameters(const struct run *run) {
-    const struct network *network = &run->model->network;
-    for (size_t i = 0; i < network->view_count; i++) {
-        const struct view *view = &network->view[i];
-        for (size_t k = 0; k < view->size; k++)
-            if (!isfinite(run->model->parameters[view->offset + k]))
-                return status_set(SWWAE_E_NUMERIC,
-                                  "step %llu: parameter %s is not finite any more; train with a "
-                                  "lower --lr (%s holds the last good state)",
-                                  (unsigned long long)run->state.step, view->name,
-                                  run->folder.checkpoint);
-    }
-    const struct optimizer *o = &run->optimizer;
-    for (size_t k = 0; k < o->size; k++)
-        if (!isfinite(o->m[k]) || (o->v && !isfinite(o->v[k])))
-            return status_set(SWWAE_E_NUMERIC,
-                              "step %llu: the optimizer's state is not finite any more; train with "
-                              "smaller weights of the loss (%s holds the last good state)",
-                              (unsigned long long)run->state.step, run->folder.checkpoint);
-    return SWWAE_OK;
+swwae_status run_make_saver(struct run *run, bool newest_damaged) {
+    const struct saver_source source = {.folder = &run->folder,
+                                        .model = run->model,
+                                        .optimizer = &run->optimizer,
+                                        .teacher = &run->teacher,
+                                        .state = &run->state,
+                                        .metrics = &run->metrics,
+                                        .every = run->settings->save_every,
+                                        .newest_damaged = newest_damaged};
+    return saver_create(&run->saver, &source);
 }
 
-static swwae_status save_checkpoint(struct run *run) {
-    swwae_status status = SWWAE_OK;
-    TRY(check_parameters(run));
-    run->model->step = run->state.step;
-    TRY(checkpoint_write(run->folder.checkpoint, run->model, &run->optimizer, &run->teacher,
-                         &run->state));
-fail:
-    return status;
-}
-
-/* Puts the averaged parameters in the place of the trained ones, if an average is kept; the same
- * again puts them back. The averaged ones are validated, saved as the model, and teach. */
+/* The averaged parameters, if an average is kept, in the place of the trained ones, and back. */
 static void swap_average(struct run *run) {
-    float *average = run->optimizer.average;
-    if (!average) return;
-    run->optimizer.average = run->model->parameters;
-    run->model->parameters = average;
+    optimizer_swap_average(&run->optimizer, &run->model->parameters);
 }
 
-static swwae_status save_model(struct run *run) {
-    run->model->step = run->state.step;
-    swap_average(run);
-    swwae_status status = model_write(run->model, run->folder.model, NULL);
-    swap_average(run);
-    return status;
+swwae_status run_save(struct run *run, bool best) {
+    run->unsaved = false;
+    return saver_save(run->saver, best || (!run->draw.validation_count && run->state.step));
+}
+
+/* Saves in the course of training: what --checkpoint-every asks for, and rows as soon as that costs
+ * next to nothing. */
+static swwae_status save_if_due(struct run *run) {
+    swwae_status status;
+    const enum saver_advice advice = saver_advise(run->saver, &status);
+    if (status != SWWAE_OK) return status;
+    if (advice == SAVER_MUST || (advice == SAVER_MAY && run->unsaved)) return run_save(run, false);
+    return SWWAE_OK;
 }
 
 /* ---- Progress --------------------------------------------------------------------------- */
 
-static void tell(struct run *run, bool validated, bool best) {
+void run_tell(struct run *run, bool validated, bool best) {
     double spe = (double)run->batches.steps_an_epoch, batch = run->batches.size;
     struct means means = sums_means(&run->state.sums, &run->objective);
     struct swwae_progress p = report_blank("train");
@@ -274,8 +232,8 @@ static void tell(struct run *run, bool validated, bool best) {
 /* The callback asked to stop: everything is saved. */
 static swwae_status interrupted(struct run *run) {
     swwae_status status = SWWAE_OK;
-    TRY(save_checkpoint(run));
-    if (!run->draw.validation_count) TRY(save_model(run));
+    TRY(run_save(run, false));
+    TRY(saver_wait(run->saver));
     status = status_set(
         SWWAE_E_INTERRUPTED, "stopped after step %llu of %llu; go on with --resume %s",
         (unsigned long long)run->state.step, (unsigned long long)run->steps, run->folder.path);
@@ -361,7 +319,7 @@ static void standardise(struct run *run) {
 }
 
 /* The schedule's rate, halved as often as the training went back. */
-static double rate_at(const struct run *run, uint64_t step) {
+double run_rate(const struct run *run, uint64_t step) {
     return ldexp(schedule_lr(run->settings, step, run->steps, run->batches.steps_an_epoch),
                  -(int)run->state.rewinds);
 }
@@ -371,7 +329,7 @@ static swwae_status take_step(struct run *run) {
     struct losses losses;
     size_t pixels = model_pixels(run->model);
     int batch = run->batches.size;
-    run->lr = rate_at(run, run->state.step);
+    run->lr = run_rate(run, run->state.step);
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
     for (int i = 0; i < batch; i++)
         dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
@@ -431,16 +389,15 @@ fail:
 /* Measures, keeps the best model, adds a row, saves. */
 static swwae_status take_stock(struct run *run) {
     swwae_status status = SWWAE_OK;
-    bool validation = run->draw.validation_count > 0, best = !validation;
+    bool validation = run->draw.validation_count > 0, best = false;
     double spe = (double)run->batches.steps_an_epoch;
     run->validated_error = run->validated_rec = NAN;
-    TRY(check_parameters(run));
+    TRY(checkpoint_check(run->model, &run->optimizer, &run->state, run->folder.checkpoint));
     if (validation) {
         status = validate(run, &best);
         if (status == SWWAE_E_INTERRUPTED) return interrupted(run);
         if (status != SWWAE_OK) goto fail;
     }
-    if (best) TRY(save_model(run));
     struct row row = {.epoch = (double)run->state.step / spe,
                       .step = run->state.step,
                       .lr = run->lr,
@@ -452,11 +409,12 @@ static swwae_status take_stock(struct run *run) {
     run->state.row_step = run->state.step;
     struct sums sums = run->state.sums;
     run->state.sums = (struct sums){0};
-    TRY(save_checkpoint(run));
+    if (best) TRY(run_save(run, true));
+    run->unsaved = !best;
     struct sums next = run->state.sums;
     run->state.sums = sums; /* the report is on what the row is on */
     if (validation || run->state.step == run->steps || report_due(&run->reporter))
-        tell(run, validation, validation && best);
+        run_tell(run, validation, best);
     run->state.sums = next;
 fail:
     return status;
@@ -476,14 +434,14 @@ static bool stock_due(const struct run *run) {
     return !interval || step * size / interval != (step - epoch) * size / interval;
 }
 
-static swwae_status train(struct run *run) {
+swwae_status run_train(struct run *run) {
     swwae_status status = SWWAE_OK;
     run->earlier = run->metrics.seconds;
     run->began = run->state.step;
     report_rate(&run->reporter, (double)run->state.step * run->batches.size);
     /* a training that was stopped during its validation */
     if (run->state.step && stock_due(run) && run->state.row_step != run->state.step) {
-        run->lr = rate_at(run, run->state.step - 1);
+        run->lr = run_rate(run, run->state.step - 1);
         TRY(take_stock(run));
     }
     while (run->state.step < run->steps && !run->reporter.stop) {
@@ -491,177 +449,12 @@ static swwae_status train(struct run *run) {
         if (stock_due(run))
             TRY(take_stock(run));
         else if (report_due(&run->reporter))
-            tell(run, false, false);
+            run_tell(run, false, false);
+        TRY(save_if_due(run));
     }
-    if (run->reporter.stop && run->state.step < run->steps) status = interrupted(run);
+    if (run->reporter.stop && run->state.step < run->steps) return interrupted(run);
+    if (run->unsaved) TRY(run_save(run, false));
+    TRY(saver_wait(run->saver));
 fail:
     return status;
-}
-
-/* ---- Going back ---------------------------------------------------------------------------
- */
-
-#define REWINDS_LIMIT 20 /* a millionth of the rate */
-
-/* After a step that cannot be taken: the run to go on with from its checkpoint. */
-struct rewind {
-    char *path;     /* its folder, malloc'ed; NULL: training does not go back */
-    uint64_t times; /* that it will have gone back */
-};
-
-/* A step straight after the checkpoint does not depend on the rate, so that going back would
- * come to the same. */
-static void ask_rewind(struct rewind *rewind, struct run *run, swwae_status status) {
-    if (status != SWWAE_E_NUMERIC || run->settings->on_nan != ON_NAN_REWIND ||
-        run->state.step == run->began || run->state.rewinds >= REWINDS_LIMIT)
-        return;
-    report_message(&run->reporter, "%s", swwae_last_error());
-    rewind->path = strdup(run->folder.path);
-    rewind->times = run->state.rewinds + 1;
-}
-
-/* ---- Starting and going on -------------------------------------------------------------- */
-
-static void tell_about_validation(struct run *run) {
-    if (!run->draw.validation_count)
-        report_message(&run->reporter,
-                       "there is no validation set, so " MODEL_FILE " holds the last model, not "
-                       "the best one");
-}
-
-/* The weights of step 0. A run that goes on has them from its checkpoint, so that it needs the
- * model that it began with no more. */
-static swwae_status first_weights(struct run *run) {
-    swwae_status status = recipe_init(run->model, run->options, &run->reporter);
-    if (status == SWWAE_OK && run->optimizer.average)
-        memcpy(run->optimizer.average, run->model->parameters,
-               run->optimizer.size * sizeof *run->optimizer.average);
-    return status;
-}
-
-static swwae_status begin(struct rewind *rewind, const swwae_options *options,
-                          swwae_progress_fn progress, void *user) {
-    swwae_status status = SWWAE_OK;
-    struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
-    bool started = false;
-    TRY(options_copy(&run.options, options));
-    TRY(folder_check(run.options)); /* before the work of reading data */
-    TRY(prepare(&run));
-    TRY(first_weights(&run));
-    TRY(folder_claim(&run.folder, run.options, run.dataset));
-    report_message(&run.reporter, "run folder: %s", run.folder.path);
-    TRY(folder_write_config(&run.folder, run.options));
-    TRY(folder_write_labels(&run.folder, &run.draw, run.dataset, recipe_label_seed(run.settings)));
-    TRY(metrics_create(&run.metrics, run.folder.metrics));
-    TRY(save_checkpoint(&run)); /* so that a run can be resumed from its first moment */
-    started = true;
-    tell_about_validation(&run);
-    TRY(train(&run));
-fail:
-    if (status != SWWAE_OK && !started) folder_discard(&run.folder);
-    if (started) ask_rewind(rewind, &run, status);
-    run_free(&run);
-    return status;
-}
-
-/* The same text or the same number. */
-static bool same_value(const char *a, const char *b) {
-    double x, y;
-    return !strcmp(a, b) || (number_parse(&x, a) && number_parse(&y, b) && x == y);
-}
-
-/* Takes the options of `more` that may change; the others must be as they are. */
-static swwae_status override(swwae_options *options, const swwae_options *more, bool *changed) {
-    swwae_status status = SWWAE_OK;
-    const swwae_option_info *info;
-    for (size_t i = 0; (info = swwae_option_info_at(i)); i++) {
-        const char *name = info->name, *now = swwae_options_get(options, name);
-        if (!options_given(more, name)) continue;
-        const char *wanted = swwae_options_get(more, name);
-        if (same_value(now, wanted)) continue;
-        CHECK(!strcmp(name, "epochs") || !strcmp(name, "steps") || !strcmp(name, "threads"),
-              SWWAE_E_ARGUMENT,
-              "option --%s: \"%.200s\" found, but the run has \"%.200s\" and only --epochs, "
-              "--steps and --threads may change when it goes on",
-              name, wanted, now);
-        TRY(swwae_options_set(options, name, wanted));
-        *changed = true;
-    }
-    /* steps go before epochs: new epochs replace old steps */
-    if (options_given(more, "epochs") && !options_given(more, "steps") && options->settings.steps) {
-        TRY(swwae_options_set(options, "steps", "0"));
-        *changed = true;
-    }
-fail:
-    return status;
-}
-
-static swwae_status go_on(struct rewind *rewind, const char *path, const swwae_options *more,
-                          swwae_progress_fn progress, void *user) {
-    swwae_status status = SWWAE_OK;
-    struct run run = {.reporter = report_begin(progress, user), .start = report_now()};
-    bool changed = false, trained = false;
-    struct stat about;
-    CHECK(stat(path, &about) || S_ISDIR(about.st_mode), SWWAE_E_IO,
-          "%.400s: a file found, expected the folder of a run (the one with " CHECKPOINT_FILE
-          " and config.json)",
-          path);
-    TRY(folder_name(&run.folder, path));
-    TRY(swwae_options_create(&run.options));
-    TRY(swwae_options_load(run.options, run.folder.config));
-    if (more) TRY(override(run.options, more, &changed));
-    run.resumed = true;
-    TRY(prepare(&run));
-    TRY(folder_check_labels(&run.folder, &run.draw, run.dataset, recipe_label_seed(run.settings)));
-    TRY(checkpoint_read(run.model, &run.optimizer, &run.teacher, &run.state,
-                        run.folder.checkpoint));
-    if (run.state.step >= run.steps && run.state.row_step == run.state.step) {
-        run.steps = run.state.step; /* fewer may have been asked for */
-        tell(&run, false, false);   /* how far it came, and its best */
-        report_message(
-            &run.reporter, "%.300s is complete with its %llu steps; ask for more --%s to go on",
-            path, (unsigned long long)run.state.step, run.settings->steps > 0 ? "steps" : "epochs");
-        goto fail;
-    }
-    if (changed) TRY(folder_write_config(&run.folder, run.options));
-    TRY(metrics_resume(&run.metrics, run.folder.metrics, run.state.row_step));
-    if (rewind->times) {
-        run.state.rewinds = rewind->times;
-        TRY(save_checkpoint(&run));
-        report_message(&run.reporter, "going back to step %llu with a rate of %g",
-                       (unsigned long long)run.state.step, rate_at(&run, run.state.step));
-    } else {
-        tell_about_validation(&run);
-    }
-    trained = true;
-    TRY(train(&run));
-fail:
-    *rewind = (struct rewind){0};
-    if (trained) ask_rewind(rewind, &run, status);
-    run_free(&run);
-    return status;
-}
-
-/* Goes back as often as is asked for. */
-static swwae_status rewind_on(struct rewind *rewind, swwae_status status,
-                              swwae_progress_fn progress, void *user) {
-    while (rewind->path) {
-        char *path = rewind->path;
-        status = go_on(rewind, path, NULL, progress, user);
-        free(path);
-    }
-    return status;
-}
-
-swwae_status trainer_train(const swwae_options *options, swwae_progress_fn progress, void *user) {
-    struct rewind rewind = {0};
-    const swwae_status status = begin(&rewind, options, progress, user);
-    return rewind_on(&rewind, status, progress, user);
-}
-
-swwae_status trainer_resume(const char *path, const swwae_options *more, swwae_progress_fn progress,
-                            void *user) {
-    struct rewind rewind = {0};
-    const swwae_status status = go_on(&rewind, path, more, progress, user);
-    return rewind_on(&rewind, status, progress, user);
 }
