@@ -6,7 +6,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 7200
 
-.PHONY: help build demo test sanitize tsan memcheck fuzz coverage soak lint format bench install uninstall clean
+.PHONY: help build demo test sanitize kills tsan memcheck fuzz coverage soak lint format bench install uninstall clean
 
 help:
 	@echo "make demo      install what is missing, build, train on Fashion-MNIST, show the result"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz      every reader under libFuzzer, FUZZ_SECONDS ($(FUZZ_SECONDS)) each"
 	@echo "make coverage  which lines of src/ the tests run"
 	@echo "make soak      SOAK_SECONDS ($(SOAK_SECONDS)) of training and reloading with flat memory"
+	@echo "make kills     kill trainings at KILLS=1000 random moments, resume them, compare the bits"
 	@echo "make bench     against PyTorch and oneDNN, growth: bench/results.md (PARTS=steps,bf16,memory,kernels,passes,growth; BENCH_QUICK=1)"
 	@echo "make lint      clang-format, clang-tidy and cppcheck"
 	@echo "make format    rewrite the sources in the project's style"
@@ -83,6 +84,12 @@ soak:
 	$(call configure,$(BUILD)-test,-DSWWAE_WERROR=ON)
 	cmake --build $(BUILD)-test -j $(JOBS) --target soak
 	@tools/soak $(BUILD)-test $(SOAK_SECONDS)
+
+kills:
+	@tools/packages build test
+	$(call configure,$(BUILD)-test,-DSWWAE_WERROR=ON)
+	cmake --build $(BUILD)-test -j $(JOBS) --target swwae_cli disk_faults
+	python3 tests/kill_trainings.py $(BUILD)-test/swwae $(or $(KILLS),1000)
 
 lint:
 	@tools/packages build test lint

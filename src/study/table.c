@@ -1,11 +1,13 @@
 /* table.c - small files of results; see table.h. */
 #include "study/table.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/parallel.h"
@@ -96,7 +98,9 @@ swwae_status page_begin(struct page *page, const struct study *study, const char
     *page = (struct page){0};
     TRY(study_path(path, study, name));
     TRY(file_begin(&page->writer, path));
-    page->to = open_memstream(&page->text, &page->size);
+    const int fd = dup(page->writer.fd);
+    page->to = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!page->to && fd >= 0) close(fd);
     CHECK(page->to, SWWAE_E_MEMORY, "%.400s: no memory to write it", path);
 fail:
     return status;
@@ -104,11 +108,11 @@ fail:
 
 swwae_status page_commit(struct page *page) {
     swwae_status status = SWWAE_OK;
+    /* After a failed write a later flush can succeed on what is left: ask the stream. */
     bool good = !ferror(page->to);
     good = !fclose(page->to) && good;
     page->to = NULL;
-    CHECK(good, SWWAE_E_MEMORY, "%.400s: no memory to write it", page->writer.path);
-    TRY(file_put(&page->writer, page->text, page->size));
+    CHECK(good, SWWAE_E_IO, "%.400s: cannot be written (%s)", page->writer.path, strerror(errno));
     TRY(file_commit(&page->writer));
 fail:
     page_abandon(page);
@@ -117,7 +121,6 @@ fail:
 
 void page_abandon(struct page *page) {
     if (page->to) fclose(page->to);
-    free(page->text);
     file_abandon(&page->writer);
     *page = (struct page){0};
 }

@@ -33,9 +33,7 @@ double table_cell(const struct table *table, long row, const char *column);
 /* A file of the study being written; page_commit replaces the one before. */
 struct page {
     struct file_writer writer;
-    FILE *to; /* gathers the text */
-    char *text;
-    size_t size;
+    FILE *to; /* to the writer's file */
 };
 
 swwae_status page_begin(struct page *page, const struct study *study, const char *name);

@@ -92,7 +92,11 @@ static swwae_status train_new(struct rewind *rewind, const swwae_options *option
     tell_about_validation(&run);
     TRY(run_train(&run));
 fail:
-    if (status != SWWAE_OK && !started) folder_discard(&run.folder);
+    if (status != SWWAE_OK && !started) {
+        saver_free(run.saver); /* it still writes */
+        run.saver = NULL;
+        folder_discard(&run.folder);
+    }
     if (started) ask_rewind(rewind, &run, status);
     run_free(&run);
     return status;

@@ -134,7 +134,7 @@ static void model_files(const char *name, const char *arch, int channels, int si
     model->step = 7;
     fuzz_must(optimizer_create(&optimizer, &model->network, &made->settings) == SWWAE_OK &&
                   teacher_create(&teacher, &made->settings, model->network.classes) == SWWAE_OK &&
-                  checkpoint_write(path_of("checkpoint", name), model, &optimizer, &teacher,
+                  checkpoint_write(path_of("checkpoint", name), NULL, model, &optimizer, &teacher,
                                    &state) == SWWAE_OK,
               name);
     teacher_free(&teacher);
