@@ -30,8 +30,13 @@ static atomic_bool memory_for_ever; /* and all after it */
 static atomic_bool memory_failed;   /* one has */
 static atomic_long memory_blocks;   /* allocated and not freed */
 
+/* A sanitizer allocates as a thread starts, and ends the program where it cannot: there, only the
+ * calls of the thread that asks for failures fail. */
+static _Thread_local bool memory_asks;
+
 /* Whether this call fails. */
 static bool memory_fails(void) {
+    if (SANITIZED && !memory_asks) return false;
     long left = atomic_load(&memory_left);
     if (left > 1) {
         atomic_fetch_sub(&memory_left, 1);
@@ -81,6 +86,7 @@ void free(void *block) {
 
 /* From now on the n-th allocation (from 1) fails, and with for_ever every one after it. */
 static inline void memory_fail(long n, bool for_ever) {
+    memory_asks = true;
     atomic_store(&memory_failed, false);
     atomic_store(&memory_for_ever, for_ever);
     atomic_store(&memory_left, n);

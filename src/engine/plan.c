@@ -49,7 +49,10 @@ static void add_op(struct plan *plan, struct op op) {
 
 /* An operation of one tensor to another. */
 static struct op plain(const struct op_kind *kind, int from, int to) {
-    return (struct op){.kind = kind, .in = {{from}, {-1}, {-1}}, .out = {to, -1, -1}, .source = -1};
+    return (struct op){.kind = kind,
+                       .in = {{.tensor = from}, {.tensor = -1}, {.tensor = -1}},
+                       .out = {to, -1, -1},
+                       .source = -1};
 }
 
 static void need_ring(struct plan *plan, int tensor, int ring) {

@@ -64,7 +64,7 @@ static swwae_status check_sum(const json_t *header, char *bytes, size_t size, si
           "its checksum \"%.20s\" is not one that swwae writes; the file is "
           "damaged or another program wrote it",
           stated);
-    memcpy(place, CHECKSUM_NONE, CHECKSUM_DIGITS);
+    for (int i = 0; i < CHECKSUM_DIGITS; i++) place[i] = CHECKSUM_NONE[i];
     snprintf(digits, sizeof digits, "%08" PRIx32, sum(0, bytes, size));
     memcpy(place, stated, CHECKSUM_DIGITS);
     CHECK(!memcmp(digits, stated, CHECKSUM_DIGITS), SWWAE_E_FORMAT,
