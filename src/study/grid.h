@@ -9,6 +9,7 @@
 #define SWWAE_STUDY_GRID_H
 
 #include "study/jobs.h"
+#include "study/table.h"
 
 #define GRID_COUNTS 16
 #define GRID_CANDIDATES 6
@@ -45,6 +46,10 @@ struct grid_plan {
 
 /* Test error against the number of labels, as GRID_PLOT (grid_plot.c). */
 swwae_status grid_plot(const struct grid *grid);
+
+/* The end of a line of a plot's points: mean, standard deviation, the paper's; ? where it has none
+ * (0). */
+void grid_plot_point(FILE *to, const struct summary *error, double paper);
 
 enum grid_state { GRID_MISSING = 0, GRID_DONE, GRID_TRIED };
 

@@ -3,8 +3,19 @@
 
 #include "study/grid.h"
 #include "study/plot.h"
-#include "study/table.h"
 #include "train/options.h"
+
+void grid_plot_point(FILE *to, const struct summary *error, double paper) {
+    page_number(to, error->mean);
+    fputc(' ', to);
+    page_number(to, error->std);
+    fputc(' ', to);
+    if (paper > 0)
+        page_number(to, paper);
+    else
+        fputc('?', to);
+    fputc('\n', to);
+}
 
 /* A block for each row that has anything: labels, mean, standard deviation, paper. Returns how many
  * blocks, with their rows. */
@@ -24,15 +35,7 @@ static swwae_status write_points(int *block, int *blocks, const struct grid *gri
             if (!test.count || grid->count[c] == LABELS_ALL) continue;
             if (!any) fprintf(page.to, "# %s\n", grid->plan->rows[r].title);
             fprintf(page.to, "%ld ", grid->count[c]);
-            page_number(page.to, test.mean);
-            fputc(' ', page.to);
-            page_number(page.to, test.std);
-            fputc(' ', page.to);
-            if (paper > 0)
-                page_number(page.to, paper);
-            else
-                fputc('?', page.to);
-            fputc('\n', page.to);
+            grid_plot_point(page.to, &test, paper);
             any = true;
         }
         if (!any) continue;

@@ -47,15 +47,7 @@ static swwae_status write_points(int *block, int *blocks, const struct grid *gri
             }
             page_number(page.to, weights[r]);
             fputc(' ', page.to);
-            page_number(page.to, error.mean);
-            fputc(' ', page.to);
-            page_number(page.to, error.std);
-            fputc(' ', page.to);
-            if (paper > 0)
-                page_number(page.to, paper);
-            else
-                fputc('?', page.to);
-            fputc('\n', page.to);
+            grid_plot_point(page.to, &error, paper);
             any = true;
         }
         if (!any) continue;

@@ -35,7 +35,7 @@ struct saver {
     bool threaded, busy, quit, keep;
     swwae_status status;
     char message[1024];
-    double lost, last_cost, last_time;
+    double last_cost, last_time;
     uint64_t last_step;
 };
 
@@ -74,7 +74,6 @@ static void work(struct saver *saver) {
         saver->status = status;
         snprintf(saver->message, sizeof saver->message, "%s", swwae_last_error());
     }
-    saver->lost += cost;
     saver->last_cost += cost;
     saver->busy = false;
     pthread_cond_broadcast(&saver->changed);
@@ -232,7 +231,6 @@ swwae_status saver_save(struct saver *saver, bool model) {
     saver->last_time = report_now();
     saver->last_step = saver->copy.state.step;
     saver->last_cost = saver->last_time - start;
-    saver->lost += saver->last_cost;
     begin(saver);
 fail:
     pthread_mutex_unlock(&saver->mutex);
@@ -259,13 +257,6 @@ enum saver_advice saver_advise(struct saver *saver, swwae_status *status) {
     *status = tell(saver);
     pthread_mutex_unlock(&saver->mutex);
     return advice;
-}
-
-double saver_lost(struct saver *saver) {
-    pthread_mutex_lock(&saver->mutex);
-    double lost = saver->lost;
-    pthread_mutex_unlock(&saver->mutex);
-    return lost;
 }
 
 void saver_free(struct saver *saver) {

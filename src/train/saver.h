@@ -50,8 +50,4 @@ enum saver_advice {
 /* Whether to save now; *status as saver_wait, without waiting. */
 enum saver_advice saver_advise(struct saver *saver, swwae_status *status);
 
-/* Seconds that saving took from training so far: copying, waiting, and the thread's processor
- * time. */
-double saver_lost(struct saver *saver);
-
 #endif

@@ -3,6 +3,7 @@
 #define SWWAE_TESTS_FUZZ_FILES_H
 
 #include "data/dataset.h"
+#include "data/image.h"
 #include "fuzz.h"
 
 /* As one channel and as three. most: memory that reading the file itself may take. */
@@ -21,6 +22,19 @@ static inline void fuzz_open(const char *path, size_t most) {
                       "images of a file that was read");
         swwae_dataset_free(d);
     }
+}
+
+/* A picture read by itself in gray and in colour, which may take so much memory, and as a data
+ * set. */
+static inline void fuzz_picture(const char *path, size_t most) {
+    for (int channels = 1; channels <= 3; channels += 2) {
+        struct image image = {0};
+        fuzz_begin();
+        swwae_status status = image_read(&image, path, channels);
+        fuzz_end("image_read", most, status);
+        image_free(&image);
+    }
+    fuzz_open(path, most);
 }
 
 #endif

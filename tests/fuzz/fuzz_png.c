@@ -26,14 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size) memcpy(copy, data, size);
     put_right(copy, size);
     const char *path = fuzz_file("picture.png", copy, size);
-    for (int channels = 1; channels <= 3; channels += 2) {
-        struct image image = {0};
-        fuzz_begin();
-        swwae_status status = image_read(&image, path, channels);
-        fuzz_end("image_read", most, status);
-        image_free(&image);
-    }
-    fuzz_open(path, most);
+    fuzz_picture(path, most);
     free(copy);
     return 0;
 }
