@@ -188,6 +188,7 @@ static void print_help(const struct args *args) {
     wrap(args->about, 0, 0);
     if (!args->option_count || args->options[0].name) puts("\nOptions");
     for (size_t i = 0; i < args->option_count; i++) {
+        if (!args->options[i].help) continue;
         if (args->options[i].name)
             print_option(&args->options[i]);
         else

@@ -16,7 +16,7 @@ struct arg {
     const char *name;     /* without dashes */
     const char *argument; /* how the value is written in help; NULL: a flag */
     const char *fallback; /* the default as text; may be NULL: none is shown */
-    const char *help;     /* one sentence */
+    const char *help;     /* one sentence; NULL: taken, but not listed in help */
     const char *value;    /* what was given last, "" for a flag; NULL: not given */
 };
 

@@ -1,5 +1,7 @@
-/* cmd_info.c - `swwae info`: what is in a model, a run folder or a data set. */
+/* cmd_info.c - `swwae info`: what is in a model, a run folder or a data set, and what memory a
+ * training would take. */
 #include "commands.h"
+#include "options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,14 +10,17 @@
 #define LABEL 12 /* width of the labels on the left */
 
 static const char usage[] = "info MODEL|RUN [--json]\n"
-                            "info --data NAME|DIR [options]\n";
+                            "info --data NAME|DIR [options]\n"
+                            "info --config FILE|--arch NOTATION|... [--json]\n";
 static const char about[] =
     "Describes a model: layers, output shapes, parameters, floating-point operations, memory, "
-    "the shapes of what and where, classes, and the options it was trained with. Or describes a "
-    "data set.";
+    "the shapes of what and where, classes, and the options it was trained with; of a run also the "
+    "memory that its training takes. Or describes a data set. Or predicts, with --config or any "
+    "option of swwae train, the memory of that training: its data is read, nothing is trained.";
 static const char examples[] = "  swwae info runs/shapes-1\n"
                                "  swwae info model.safetensors --json\n"
-                               "  swwae info --data mnist --pad 32\n";
+                               "  swwae info --data mnist --pad 32\n"
+                               "  swwae info --data mnist --arch '(64)5c-2p-10fc' --batch 512\n";
 
 /* ---- Values as text: missing or odd ones are "-" ------------------------------------------- */
 
@@ -85,6 +90,75 @@ static void print_amounts(const char *label, const json_t *value,
 static char *mflop_text(char *text, double flops) {
     snprintf(text, 32, "%.2f MFLOP", flops / 1e6);
     return text;
+}
+
+/* ---- The memory of a training -------------------------------------------------------------- */
+
+static void print_training(const json_t *object) {
+    const json_t *memory = json_object_get(object, "memory");
+    const json_t *training = json_object_get(memory, "training");
+    print_amounts("training", training, bytes_text, "");
+    if (json_is_null(training))
+        print_value("training", json_object_get(memory, "training_unknown"));
+}
+
+/* {"training": {...}}, or null for it and why in "training_unknown"; NULL: no memory. */
+static json_t *training_json(const swwae_options *options, swwae_status *status) {
+    swwae_memory m;
+    *status = swwae_train_memory(options, &m);
+    if (*status != SWWAE_OK)
+        return json_pack("{s:n, s:o}", "training", "training_unknown",
+                         json_text(swwae_last_error()));
+    json_t *available =
+        m.available == SIZE_MAX ? json_null() : json_integer((json_int_t)m.available);
+    return json_pack("{s:{s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "training", "peak",
+                     (json_int_t)m.peak, "available", available, "process", (json_int_t)m.process,
+                     "data", (json_int_t)m.data, "parameters", (json_int_t)m.parameters, "step",
+                     (json_int_t)m.step, "validation", (json_int_t)m.validation, "saving",
+                     (json_int_t)m.saving, "loading", (json_int_t)m.loading);
+}
+
+/* Of a run folder, by its options. NULL for a model file, whose word on where its data lies is a
+ * stranger's, and where no memory is left. */
+static json_t *run_memory(const char *path) {
+    swwae_options *options = NULL;
+    json_t *memory = NULL;
+    swwae_status status;
+    char config[4096];
+    const int length = snprintf(config, sizeof config, "%s/config.json", path);
+    if (length < 0 || (size_t)length >= sizeof config) return NULL;
+    if (swwae_options_create(&options) == SWWAE_OK &&
+        swwae_options_load(options, config) == SWWAE_OK)
+        memory = training_json(options, &status);
+    swwae_options_free(options);
+    return memory;
+}
+
+/* Of a training with the options that were given. */
+static enum outcome predict_memory(const struct args *args) {
+    swwae_options *options = NULL;
+    swwae_status status;
+    enum outcome outcome = OUTCOME_FAILED;
+    if (swwae_options_create(&options) != SWWAE_OK) return report_library(args->command);
+    if (options_take(options, args, &outcome)) {
+        json_t *object = json_pack("{s:o}", "memory", training_json(options, &status));
+        if (!object)
+            outcome = report_failed(args->command, "out of memory");
+        else if (status == SWWAE_E_ARGUMENT || status == SWWAE_E_NOTATION)
+            outcome = report_misused(args->command, "%s", swwae_last_error());
+        else if (status != SWWAE_OK)
+            outcome = report_library(args->command);
+        else if (args_given(args, "json"))
+            outcome =
+                print_json(args->command, json_incref(object)) ? OUTCOME_DONE : OUTCOME_FAILED;
+        else {
+            print_training(object);
+            outcome = OUTCOME_DONE;
+        }
+        json_decref(object);
+    }
+    swwae_options_free(options);
+    return outcome;
 }
 
 /* ---- A model ----------------------------------------------------------------------------- */
@@ -182,6 +256,7 @@ static void print_model(const json_t *model) {
     print_value("parameters", json_object_get(model, "parameters"));
     print_amounts("compute", json_object_get(model, "flops"), mflop_text, " an image");
     print_amounts("memory", json_object_get(model, "memory"), bytes_text, "");
+    print_training(model);
     if (!json_object_size(options)) return;
     puts("\ntrained with");
     const char *key;
@@ -259,58 +334,109 @@ static bool open_described(swwae_dataset **dataset, const char **split, const st
 
 /* ---- Command ----------------------------------------------------------------------------- */
 
+static const struct arg own[] = {
+    {.name = "data", .argument = "NAME|DIR", .help = "describe this data set, not a model"},
+    {.name = "split",
+     .argument = "test|train",
+     .fallback = "test where there are any",
+     .help = "which of its images"},
+    {.name = "test-count",
+     .argument = "N",
+     .fallback = "0",
+     .help = "training images held out as test images; 0: the data's own"},
+    {.name = "pad",
+     .argument = "SIDE",
+     .fallback = "0",
+     .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
+    {.name = "config",
+     .argument = "FILE",
+     .help = "predict the memory of a training with the options of this JSON file, and with "
+             "those given here"},
+    {.name = "json", .help = "print one JSON object"},
+};
+#define OWN (sizeof own / sizeof *own)
+#define OPTIONS 128
+
+/* table[OPTIONS]: own, then the other options of a training, which the help leaves to `train`.
+ * Returns how many. */
+static size_t list_options(struct arg *table) {
+    const swwae_option_info *info;
+    memcpy(table, own, sizeof own);
+    size_t count = OWN;
+    for (size_t i = 0; (info = swwae_option_info_at(i)) && count < OPTIONS; i++) {
+        bool listed = false;
+        for (size_t k = 0; k < OWN; k++) listed = listed || strcmp(own[k].name, info->name) == 0;
+        if (listed) continue;
+        table[count] = option_arg(info);
+        table[count++].help = NULL;
+    }
+    return count;
+}
+
+/* The first option given that speaks of a training alone; NULL: none. */
+static const char *training_option(const struct args *args) {
+    if (args_given(args, "config")) return "config";
+    for (size_t i = OWN; i < args->option_count; i++)
+        if (args->options[i].value) return args->options[i].name;
+    return NULL;
+}
+
+/* The first of the options that describe data; NULL: none. */
+static const char *data_option(const struct args *args) {
+    static const char *const names[] = {"data", "split", "pad", "test-count"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (args_given(args, names[i])) return names[i];
+    return NULL;
+}
+
+/* False after telling that the arguments ask for two things at once, or for none. */
+static bool one_question(const struct args *args, const char *training) {
+    const char *of_data = data_option(args), *data = args_value(args, "data");
+    const bool model = args->operand_count == 1 && !training && !of_data;
+    if (model || (!args->operand_count && training && !args_given(args, "split")) ||
+        (!args->operand_count && !training && data))
+        return true;
+    if (args->operand_count && (training || data))
+        report_misused(args->command, "\"%s\" and --%s exclude each other: describe one at a time",
+                       args->operands[0], training ? training : "data");
+    else if (training)
+        report_misused(args->command,
+                       "--split is about data, --%s about a training: ask for one at a time",
+                       training);
+    else if (args->operand_count != 1)
+        report_misused(args->command, "expected one MODEL or RUN, or --data NAME; %d found",
+                       args->operand_count);
+    else
+        report_misused(args->command, "--%s needs --data", of_data);
+    return false;
+}
+
 enum outcome command_info(int argc, char **argv) {
-    struct arg table[] = {
-        {.name = "data", .argument = "NAME|DIR", .help = "describe this data set, not a model"},
-        {.name = "split",
-         .argument = "test|train",
-         .fallback = "test where there are any",
-         .help = "which of its images"},
-        {.name = "test-count",
-         .argument = "N",
-         .fallback = "0",
-         .help = "training images held out as test images; 0: the data's own"},
-        {.name = "pad",
-         .argument = "SIDE",
-         .fallback = "0",
-         .help = "zero-pad the images to SIDE x SIDE; 0: leave them"},
-        {.name = "json", .help = "print one JSON object"},
-    };
+    struct arg table[OPTIONS];
     struct args args = {.command = argv[0],
                         .usage = usage,
                         .about = about,
                         .examples = examples,
                         .options = table,
-                        .option_count = sizeof table / sizeof *table};
+                        .option_count = list_options(table)};
     enum outcome outcome;
     swwae_model *model = NULL;
     swwae_dataset *dataset = NULL;
-    json_t *object = NULL;
+    json_t *object = NULL, *memory = NULL;
     if (!args_parse(&args, argc, argv, &outcome)) return outcome;
-    const char *split = args_value(&args, "split");
+    const char *split = args_value(&args, "split"), *training = training_option(&args);
+    if (!one_question(&args, training)) return OUTCOME_MISUSED;
+    if (training) return predict_memory(&args);
     if (args_given(&args, "data")) {
-        if (args.operand_count)
-            return report_misused(args.command,
-                                  "\"%s\" and --data exclude each other: describe "
-                                  "one at a time",
-                                  args.operands[0]);
         if (!open_described(&dataset, &split, &args, &outcome)) goto done;
     } else {
-        if (args.operand_count != 1)
-            return report_misused(args.command,
-                                  "expected one MODEL or RUN, or --data NAME; %d "
-                                  "found",
-                                  args.operand_count);
-        if (split || args_given(&args, "pad") || args_given(&args, "test-count"))
-            return report_misused(args.command, "--%s needs --data",
-                                  split                      ? "split"
-                                  : args_given(&args, "pad") ? "pad"
-                                                             : "test-count");
+        memory = run_memory(args.operands[0]); /* before the model takes some itself */
         if (!open_model(&model, &args, args.operands[0], &outcome)) goto done;
     }
     object = describe(&args, model, dataset);
     outcome = object ? OUTCOME_DONE : OUTCOME_FAILED;
     if (!object) goto done;
+    if (memory) json_object_update(json_object_get(object, "memory"), memory);
     if (args_given(&args, "json"))
         outcome = print_json(args.command, json_incref(object)) ? OUTCOME_DONE : OUTCOME_FAILED;
     else if (model)
@@ -319,6 +445,7 @@ enum outcome command_info(int argc, char **argv) {
         print_data(object, split);
 done:
     json_decref(object);
+    json_decref(memory);
     swwae_dataset_free(dataset);
     swwae_model_free(model);
     return outcome;

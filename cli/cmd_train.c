@@ -3,6 +3,7 @@
  * The options, their defaults and their help are the library's; this file groups them, shows
  * progress, and turns the first Ctrl-C into a stop that can be resumed. */
 #include "commands.h"
+#include "options.h"
 #include "progress.h"
 #include "stop.h"
 
@@ -65,24 +66,10 @@ static const struct arg own[] = {
 
 /* ---- The table of options ---------------------------------------------------------------- */
 
-static struct arg arg_of(const swwae_option_info *info) {
-    return (struct arg){.name = info->name,
-                        .argument = info->argument,
-                        .fallback = info->fallback,
-                        .help = info->help};
-}
-
 static bool in_group(const struct group *group, const char *name) {
     for (size_t i = 0; i < sizeof group->names / sizeof *group->names && group->names[i]; i++)
         if (strcmp(group->names[i], name) == 0) return true;
     return false;
-}
-
-static const swwae_option_info *info_of(const char *name) {
-    const swwae_option_info *info;
-    for (size_t i = 0; (info = swwae_option_info_at(i)); i++)
-        if (strcmp(info->name, name) == 0) return info;
-    return NULL;
 }
 
 /* options[OPTIONS]. Returns how many. */
@@ -92,8 +79,8 @@ static size_t list_options(struct arg *options) {
     for (size_t g = 0; g < GROUPS; g++) {
         options[count++] = (struct arg){.help = groups[g].heading};
         for (size_t i = 0; i < sizeof groups[g].names / sizeof *groups[g].names; i++)
-            if (groups[g].names[i] && (info = info_of(groups[g].names[i])))
-                options[count++] = arg_of(info);
+            if (groups[g].names[i] && (info = option_info_of(groups[g].names[i])))
+                options[count++] = option_arg(info);
     }
     memcpy(options + count, own, sizeof own);
     count += OWN;
@@ -102,7 +89,7 @@ static size_t list_options(struct arg *options) {
     for (size_t i = 0; (info = swwae_option_info_at(i)) && count < OPTIONS; i++) {
         bool placed = false;
         for (size_t g = 0; g < GROUPS; g++) placed = placed || in_group(&groups[g], info->name);
-        if (!placed) options[count++] = arg_of(info);
+        if (!placed) options[count++] = option_arg(info);
     }
     return count == heading + 1 ? heading : count;
 }
@@ -217,38 +204,6 @@ static enum outcome finish(struct training *training, const struct args *args, s
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
-/* Shows a fault of the notation under the text: the message counts characters from 1. */
-static enum outcome misused_value(const struct args *args, swwae_status status, const char *value) {
-    static const char at[] = ": at character ";
-    char plain[1024];
-    const char *message = swwae_last_error(), *place = strstr(message, at);
-    size_t character = place ? strtoul(place + sizeof at - 1, NULL, 10) : 0;
-    if (status != SWWAE_E_NOTATION || !character || character > strlen(value) + 1 ||
-        character > 76 || strlen(value) > 400)
-        return report_misused(args->command, "%s", message);
-    report_failed(args->command, "%s", message);
-    fprintf(stderr, "  %s\n  %*s^\ntry: swwae %s --help\n", plain_text(plain, sizeof plain, value),
-            (int)character - 1, "", args->command);
-    return OUTCOME_MISUSED;
-}
-
-static bool set_options(swwae_options *options, const struct args *args, enum outcome *outcome) {
-    const char *config = args_value(args, "config");
-    if (config && swwae_options_load(options, config) != SWWAE_OK) {
-        *outcome = report_library(args->command);
-        return false;
-    }
-    for (size_t i = 0; i < args->option_count; i++) {
-        const struct arg *option = &args->options[i];
-        if (!option->name || !option->value || !info_of(option->name)) continue;
-        swwae_status status = swwae_options_set(options, option->name, option->value);
-        if (status == SWWAE_OK) continue;
-        *outcome = misused_value(args, status, option->value);
-        return false;
-    }
-    return true;
-}
-
 static bool check_resume(const struct args *args, enum outcome *outcome) {
     static const char *const allowed[] = {"epochs", "steps", "threads", "checkpoint-every",
                                           "resume", "quiet", "json"};
@@ -285,7 +240,7 @@ enum outcome command_train(int argc, char **argv) {
     const char *resume = args_value(&args, "resume"), *out = args_value(&args, "out");
     if (resume && !check_resume(&args, &outcome)) return outcome;
     if (swwae_options_create(&options) != SWWAE_OK) return report_library(args.command);
-    if (!set_options(options, &args, &outcome)) goto done;
+    if (!options_take(options, &args, &outcome)) goto done;
 
     stop_catch();
     training.json = args_given(&args, "json");

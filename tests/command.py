@@ -32,6 +32,11 @@ def path():
     return os.path.abspath(shutil.which(sys.argv[1]) or sys.argv[1])
 
 
+def watched():
+    """Whether the command runs under a sanitizer or valgrind, which take time and memory of their own."""
+    return bool(os.environ.get("SWWAE_WATCHED"))
+
+
 def run(*arguments, **more):
     return subprocess.run([path(), *arguments], capture_output=True, text=True, timeout=SECONDS,
                           **more)

@@ -154,7 +154,8 @@ swwae_status memory_predict(struct swwae_memory *memory, const swwae_options *op
     const size_t resident = of_process("VmRSS:");
     m.data = times(dataset->count, pixels);
     m.process = plus(left_of(resident, m.data), RUNNING);
-    m.parameters = times(values, 2 * parameter_arrays(s) + 1); /* a copy to save; a gradient */
+    m.parameters = times(values, parameter_arrays(s) + 1); /* a gradient */
+    m.saving = times(values, parameter_arrays(s));
     m.step = plus(steps, batch_bytes(s, &network, pixels));
     m.step = plus(m.step, times(dataset->count, 4 * sizeof(uint32_t))); /* orders of the images */
     m.validation = plus(forward, validation_bytes(s, &network, pixels, dataset->count, rebuilt));
@@ -164,7 +165,8 @@ swwae_status memory_predict(struct swwae_memory *memory, const swwae_options *op
     size_t later = m.validation;
     if (s->validation == 0 && !resumed) later = forward;
     if (m.loading > later - forward) later = plus(forward, m.loading);
-    m.peak = plus(plus(m.process, m.data), plus(plus(m.parameters, m.step), later));
+    const size_t booked = plus(plus(m.parameters, m.saving), plus(m.step, later));
+    m.peak = plus(plus(m.process, m.data), booked);
     if (of_process("VmHWM:") > m.peak) m.peak = of_process("VmHWM:");
     m.available = available();
     *memory = m;
