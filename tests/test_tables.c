@@ -212,6 +212,70 @@ static void test_interrupted(void **state) {
     same_file("table", "parts", "choice.csv");
 }
 
+/* A folder without its runs and on another machine: nothing is trained again, and what is added
+ * goes on from there. */
+static void test_without_runs(void **state) {
+    (void)state;
+    struct events events = {0};
+    struct stat about;
+    char command[1024];
+    well(table_study(NULL, "mnist", "convnet", "20", 2, "whole"));
+    snprintf(command, sizeof command,
+             "cd '%s' && mkdir kept && cp whole/study.json whole/trainings.csv kept && "
+             "mv shapes-small moved && mkdir other && mv moved other/shapes-small",
+             temporary_folder);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    swwae_options *options = small_options();
+    well(swwae_options_set(options, "data", temporary_path("other/shapes-small/")));
+    swwae_study_settings settings = {.seeds = SEEDS,
+                                     .quick = true,
+                                     .jobs = 2,
+                                     .rows = "convnet",
+                                     .counts = "20",
+                                     .folder = temporary_path("kept")};
+    well(swwae_study("mnist", options, &settings, listen, &events));
+    assert_int_equal(events.trainings, 0);
+    same_results("whole", "kept");
+    same_file("whole", "kept", "choice.csv");
+    assert_int_not_equal(stat(temporary_path("kept/runs"), &about), 0);
+    settings.rows = "convnet,fine-tuned";
+    well(swwae_study("mnist", options, &settings, listen, &events));
+    assert_int_equal(events.trainings, 2 * SEEDS); /* one unsupervised a draw */
+    /* its models are gone, so what begins with them needs them again */
+    snprintf(command, sizeof command, "rm -r '%s'", temporary_path("kept/runs"));
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    events = (struct events){0};
+    settings.rows = "frozen";
+    well(swwae_study("mnist", options, &settings, listen, &events));
+    assert_int_equal(events.trainings, 2 * SEEDS);
+    swwae_options_free(options);
+    snprintf(command, sizeof command, "cd '%s' && mv other/shapes-small .", temporary_folder);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+/* A damaged line is told with its place. */
+static void test_damaged_trainings(void **state) {
+    (void)state;
+    static const char header[] =
+        "training,version,kernels,rec,error,validation_error,seconds,core_seconds\n";
+    static const char *const lines[][2] = {
+        {"convnet-20-c0-seed1,0.1.0,avx2,,1.5,2.5,,3\n", "row 1 (convnet-20-c0-seed1) has no num"},
+        {"a,0.1.0,avx2,,1,2,3,4\na,0.1.0,avx2,,1,2,3,4\n", "row 2: a is there twice"},
+        {"a,0.1.0,avx2,,one,2,3,4\n", "row 1 is not 5 numbers after its names"},
+        {",0.1.0,avx2,,1,2,3,4\n", "row 1 does not begin with a training"}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[512], folder[32];
+        snprintf(folder, sizeof folder, "damaged-%zu", i);
+        well(file_make_folder(temporary_path(folder)));
+        snprintf(folder, sizeof folder, "damaged-%zu/trainings.csv", i);
+        const int size = snprintf(text, sizeof text, "%s%s", header, lines[i][0]);
+        well(file_write(temporary_path(folder), text, (size_t)size));
+        snprintf(folder, sizeof folder, "damaged-%zu", i);
+        assert_int_equal(table_study(NULL, "mnist", "convnet", "20", 1, folder), SWWAE_E_FORMAT);
+        if (!strstr(swwae_last_error(), lines[i][1])) fail_msg("%s", swwae_last_error());
+    }
+}
+
 /* When the first training was finished, 0: not yet. */
 static double finished_at(const char *folder) {
     struct stat about;
@@ -371,11 +435,12 @@ static void test_paired(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paired),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_choice),      cmocka_unit_test(test_difference),
-        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_pretrained),  cmocka_unit_test(test_ablation),
-        cmocka_unit_test(test_lambda),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_paired),       cmocka_unit_test(test_table),
+        cmocka_unit_test(test_choice),       cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_interrupted),  cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_pretrained),   cmocka_unit_test(test_ablation),
+        cmocka_unit_test(test_without_runs), cmocka_unit_test(test_damaged_trainings),
+        cmocka_unit_test(test_lambda),       cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, prepare, temporary_remove);
 }

@@ -1,7 +1,8 @@
 /* begin.c - what a study starts from: its options, its data set, and study.json; see study.h.
  *
  * study.json holds every option that the trainings depend on. A later call in the same folder must
- * come to the same ones, so that a table never mixes two protocols. */
+ * come to the same ones, so that a table never mixes two protocols. Of the data set's folder it
+ * holds the name and not the place, so that the study can be continued on another machine. */
 #include "study/study.h"
 
 #include <jansson.h>
@@ -55,6 +56,17 @@ fail:
 
 /* ---- The data set ----------------------------------------------------------------------- */
 
+#define NAME 256
+
+/* The last part of a path, which says the same on another machine. */
+static const char *portable(char name[NAME], const char *path) {
+    size_t end = strlen(path), start;
+    while (end > 1 && path[end - 1] == '/') end--;
+    for (start = end; start > 0 && path[start - 1] != '/';) start--;
+    snprintf(name, NAME, "%.*s", (int)(end - start), path + start);
+    return name;
+}
+
 static const char *remembered(const json_t *before, const char *name) {
     return json_string_value(json_object_get(json_object_get(before, "options"), name));
 }
@@ -79,7 +91,10 @@ static swwae_status choose_data(struct study *study, const json_t *before) {
             if (status != SWWAE_OK && status != SWWAE_E_IO) goto fail;
         }
     } else {
-        TRY(swwae_dataset_open(&dataset, name, SWWAE_SPLIT_TRAIN, 0));
+        status = swwae_dataset_open(&dataset, name, SWWAE_SPLIT_TRAIN, 0);
+        if (status != SWWAE_OK && name == remembered(before, "data"))
+            status = status_prefix(status, "this study's data is looked for; --data DIR says where "
+                                           "it is");
     }
     TRY(status);
     TRY(swwae_options_set(study->options, "data", name));
@@ -157,6 +172,13 @@ fail:
     return status;
 }
 
+/* An earlier version wrote where it lies. */
+static bool same_data(const json_t *before, const json_t *now) {
+    const char *was = json_string_value(before), *is = json_string_value(now);
+    char name[NAME], other[NAME];
+    return was && is && strcmp(portable(name, was), portable(other, is)) == 0;
+}
+
 static swwae_status compare(const struct study *study, const json_t *before, const json_t *now) {
     swwae_status status = SWWAE_OK;
     json_t *usual = NULL;
@@ -178,7 +200,7 @@ static swwae_status compare(const struct study *study, const json_t *before, con
         /* an option that an earlier version did not know was as it is now unless given */
         if (!other) other = json_object_get(usual, name);
         CHECK(other, SWWAE_E_INTERNAL, "option --%s has no default", name);
-        if (!json_equal(other, value)) {
+        if (!json_equal(other, value) && !(strcmp(name, "data") == 0 && same_data(other, value))) {
             status = differ(study, name, other, value);
             goto fail;
         }
@@ -191,11 +213,14 @@ fail:
 static swwae_status write_or_compare(const struct study *study, const char *path,
                                      const json_t *before) {
     swwae_status status = SWWAE_OK;
-    char *options = NULL, *text = NULL;
+    swwae_options *kept = NULL;
+    char *options = NULL, *text = NULL, name[NAME];
     size_t size = 0;
     json_t *now = NULL;
     FILE *to = NULL;
-    TRY(options_json(&options, study->options, false));
+    TRY(options_copy(&kept, study->options));
+    TRY(swwae_options_set(kept, "data", portable(name, swwae_options_get(kept, "data"))));
+    TRY(options_json(&options, kept, false));
     CHECK(to = open_memstream(&text, &size), SWWAE_E_MEMORY, "no memory for study.json");
     bool good =
         fprintf(to, "{\n\"study\": \"%s\",\n\"quick\": %s,\n\"seeds\": %d,\n\"options\": %s}\n",
@@ -212,6 +237,7 @@ static swwae_status write_or_compare(const struct study *study, const char *path
 fail:
     if (to) fclose(to);
     json_decref(now);
+    swwae_options_free(kept);
     free(options);
     free(text);
     return status;
@@ -234,13 +260,8 @@ fail:
 
 /* ---- The command ------------------------------------------------------------------------ */
 
-/* An absolute path says nothing on another machine. */
-static const char *portable(const char *value) {
-    const char *slash = *value == '/' ? strrchr(value, '/') : NULL;
-    return slash && slash[1] ? slash + 1 : value;
-}
-
 void study_command(const struct study *study, char *text, size_t size) {
+    char name[NAME];
     const swwae_option_info *info;
     size_t used =
         (size_t)snprintf(text, size, "swwae study %s%s --seeds %d%s%s%s%s", study->kind->info.name,
@@ -249,7 +270,8 @@ void study_command(const struct study *study, char *text, size_t size) {
                          study->counts ? " --counts " : "", study->counts ? study->counts : "");
     for (size_t i = 0; (info = swwae_option_info_at(i)) && used < size; i++) {
         if (!options_given(study->given, info->name)) continue;
-        const char *value = portable(swwae_options_get(study->given, info->name));
+        const char *value = swwae_options_get(study->given, info->name);
+        if (*value == '/') value = portable(name, value);
         const char *quote = strpbrk(value, " ()'") ? "'" : "";
         used += (size_t)snprintf(text + used, size - used, " --%s %s%s%s", info->name, quote, value,
                                  quote);

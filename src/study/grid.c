@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/finished.h"
 #include "train/number.h"
 #include "train/options.h"
 
@@ -157,7 +158,10 @@ static swwae_status read_cell(struct grid *grid, int row, int count, int candida
     if (grid->state[i] != GRID_MISSING) return SWWAE_OK;
     training_name(name, grid, row, count, candidate, draw);
     TRY(training_read(&done, &grid->result[i], grid->study, name));
-    if (done) grid->state[i] = GRID_DONE;
+    if (!done) return SWWAE_OK;
+    grid->state[i] = GRID_DONE;
+    if (!finished_find(grid->study->done, name))
+        TRY(finished_note(grid->study->done, name, &grid->result[i]));
 fail:
     return status;
 }
@@ -206,6 +210,7 @@ static swwae_status read_all(struct grid *grid) {
                 for (int d = 0; d < grid->study->seeds; d++) TRY(read_cell(grid, r, c, k, d));
             if (*chosen_of(grid, r, c) < 0) choose(grid, r, c);
         }
+    TRY(finished_save(grid->study->done, grid->study));
 fail:
     return status;
 }
@@ -260,21 +265,18 @@ fail:
     return status;
 }
 
-/* *after: the unsupervised training of the draw among the jobs; -1: it is complete. */
+/* *after: the unsupervised training of the draw among the jobs; -1: its model is there. */
 static swwae_status add_unsupervised(int *after, struct list *list, const struct grid *grid,
                                      int draw) {
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
-    struct training_result result;
     char name[JOB_NAME];
-    bool done;
     snprintf(name, sizeof name, UNSUPERVISED "-seed%llu", (unsigned long long)seed_of(grid, draw));
     *after = -1;
     for (int i = 0; i < list->count; i++)
         if (strcmp(list->jobs[i].name, name) == 0) *after = i;
     if (*after >= 0) return SWWAE_OK;
-    TRY(training_read(&done, &result, grid->study, name));
-    if (done) return SWWAE_OK;
+    if (training_has_model(grid->study, name)) return SWWAE_OK;
     TRY(options_copy(&options, grid->study->options));
     TRY(set_seed(options, grid, draw));
     TRY(apply(options, grid->plan->unsupervised));
@@ -495,7 +497,10 @@ fail:
 swwae_status grid_run(struct study *study, const struct grid_plan *plan) {
     swwae_status status = SWWAE_OK;
     struct grid grid = {.study = study, .plan = plan};
+    struct finished done = {0};
     char sentence[1024];
+    study->done = &done;
+    TRY(finished_read(&done, study));
     TRY(begin(&grid));
     status = train_all(&grid);
     if (status != SWWAE_OK && status != SWWAE_E_INTERRUPTED) goto fail;
@@ -509,5 +514,7 @@ fail:
     free(grid.chosen);
     free(grid.state);
     free(grid.result);
+    finished_free(&done);
+    study->done = NULL;
     return status;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "study/finished.h"
 #include "train/options.h"
 
 #define TICK 0.1       /* seconds between looks at what the threads do */
@@ -143,6 +144,19 @@ static void left_text(char *text, size_t size, const struct study *study, double
                  all % 60);
 }
 
+/* A study with a table keeps it in its file; a failure to ends all. */
+static void keep_result(struct crew *crew, const struct job *job) {
+    struct study *study = crew->study;
+    if (!study->done || job->state != JOB_DONE) return;
+    swwae_status status = finished_note(study->done, job->name, &job->result);
+    if (status == SWWAE_OK) status = finished_save(study->done, study);
+    if (status == SWWAE_OK) return;
+    crew->stop = true;
+    if (crew->status != SWWAE_OK) return;
+    crew->status = status;
+    snprintf(crew->error, sizeof crew->error, "%s", swwae_last_error());
+}
+
 /* Tells of jobs that began or ended since the last look. */
 static void tell_jobs(struct crew *crew) {
     struct study *study = crew->study;
@@ -157,6 +171,7 @@ static void tell_jobs(struct crew *crew) {
         }
         if (job->state < JOB_DONE || job->told_end) continue;
         job->told_end = true;
+        keep_result(crew, job);
         study->worked += job->cost;
         left_text(left, sizeof left, study, study->worked + under_way(crew, &speed));
         if (job->state == JOB_FAILED)

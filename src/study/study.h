@@ -6,6 +6,7 @@
  *     study.json     how it was begun: a study goes on only with the same options
  *     data/          images made for it, where it trains on other than the data set's own
  *     runs/NAME/     a run folder for each training, and test.csv, which says that it is complete
+ *     trainings.csv  every complete training in a line, of a study with a table (finished.h)
  *     *.csv *.md     results
  *     *.gp *.dat     plots, drawn by gnuplot into .svg and .png
  */
@@ -51,7 +52,8 @@ struct study {
     uint64_t seed;             /* the first */
     char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
     struct reporter *reporter;
-    bool no_plots; /* gnuplot is missing, and the user knows */
+    bool no_plots;         /* gnuplot is missing, and the user knows */
+    struct finished *done; /* of a study with a table (finished.h), else NULL */
 
     /* of the trainings, in training.c */
     int trainings, training; /* in all, and the present one, from 1 */
@@ -97,9 +99,12 @@ struct training_result {
     double core_seconds;     /* processor time of a training with one thread */
 };
 
-/* *done: runs/NAME is complete, and its result is there. */
+/* *done: the training is complete, and its result is there. */
 swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
                            const char *name);
+
+/* runs/NAME is complete, and not only known by trainings.csv. */
+bool training_has_model(const struct study *study, const char *name);
 
 /* Trains runs/NAME or goes on with it, then measures its best model on `test`. `out` and `threads`
  * are set in options. Reads of the study nothing that changes, so that several threads may each

@@ -31,13 +31,16 @@ static swwae_status read_row(struct table *table, char *line, const char *path) 
     double *row = table->cells + table->rows * (size_t)table->columns;
     for (int c = 0; c < table->columns; c++) {
         char *next = line ? end_cell(line) : NULL;
+        const bool text = c < table->texts;
         row[c] = NAN;
-        bool good =
-            line && (!*line || number_parse(&row[c], line)) && !next == (c + 1 == table->columns);
+        bool good = line && (text || !*line || number_parse(&row[c], line)) &&
+                    !next == (c + 1 == table->columns);
         if (!good)
             return status_set(SWWAE_E_FORMAT,
-                              "%.400s: row %zu is not %d numbers with commas between them", path,
-                              table->rows + 1, table->columns);
+                              "%.400s: row %zu is not %d numbers%s with commas between them", path,
+                              table->rows + 1, table->columns - table->texts,
+                              table->texts ? " after its names" : "");
+        if (text) table->text_cells[table->rows * (size_t)table->texts + (size_t)c] = line;
         line = next;
     }
     table->rows++;
@@ -45,8 +48,12 @@ static swwae_status read_row(struct table *table, char *line, const char *path) 
 }
 
 swwae_status table_read(struct table *table, const char *path) {
+    return table_read_after(table, path, 0);
+}
+
+swwae_status table_read_after(struct table *table, const char *path, int texts) {
     swwae_status status = SWWAE_OK;
-    struct table made = {0};
+    struct table made = {.texts = texts};
     size_t size, lines = 0;
     TRY(file_read(path, TABLE_LIMIT, &made.text, &size));
     for (size_t i = 0; i < size; i++) lines += made.text[i] == '\n';
@@ -60,8 +67,12 @@ swwae_status table_read(struct table *table, const char *path) {
               TABLE_COLUMNS);
         made.name[made.columns++] = at;
     }
+    CHECK(made.columns >= texts, SWWAE_E_FORMAT, "%.400s: %d columns, expected %d names first",
+          path, made.columns, texts);
     made.cells = calloc(lines * (size_t)made.columns + 1, sizeof *made.cells);
-    CHECK(made.cells, SWWAE_E_MEMORY, "%.400s: no memory for its %zu rows", path, lines);
+    made.text_cells = calloc(lines * (size_t)texts + 1, sizeof *made.text_cells);
+    CHECK(made.cells && made.text_cells, SWWAE_E_MEMORY, "%.400s: no memory for its %zu rows", path,
+          lines);
     while (*rest) {
         char *next = strchr(rest, '\n');
         CHECK(next, SWWAE_E_FORMAT, "%.400s: its last line is cut off", path);
@@ -78,16 +89,27 @@ fail:
 void table_free(struct table *table) {
     free(table->text);
     free(table->cells);
+    free(table->text_cells);
     *table = (struct table){0};
 }
 
-double table_cell(const struct table *table, long row, const char *column) {
-    if (row < 0) row += (long)table->rows;
-    if (row < 0 || (size_t)row >= table->rows) return NAN;
+static int column_of(const struct table *table, const char *name) {
     for (int c = 0; c < table->columns; c++)
-        if (strcmp(table->name[c], column) == 0)
-            return table->cells[(size_t)row * (size_t)table->columns + (size_t)c];
-    return NAN;
+        if (strcmp(table->name[c], name) == 0) return c;
+    return -1;
+}
+
+double table_cell(const struct table *table, long row, const char *column) {
+    const int c = column_of(table, column);
+    if (row < 0) row += (long)table->rows;
+    if (c < 0 || row < 0 || (size_t)row >= table->rows) return NAN;
+    return table->cells[(size_t)row * (size_t)table->columns + (size_t)c];
+}
+
+const char *table_text(const struct table *table, long row, const char *column) {
+    const int c = column_of(table, column);
+    if (c < 0 || c >= table->texts || row < 0 || (size_t)row >= table->rows) return NULL;
+    return table->text_cells[(size_t)row * (size_t)table->texts + (size_t)c];
 }
 
 /* ---- Writing ---------------------------------------------------------------------------- */

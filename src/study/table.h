@@ -16,17 +16,29 @@ struct table {
     char *text; /* the file; header cells point into it */
     const char *name[TABLE_COLUMNS];
     int columns;
-    double *cells; /* (rows, columns) */
+    int texts;               /* first columns that hold text: NaN in cells */
+    double *cells;           /* (rows, columns) */
+    const char **text_cells; /* (rows, texts), in text */
     size_t rows;
 };
 
 /* SWWAE_E_IO, or SWWAE_E_FORMAT for what is not such a file. */
 swwae_status table_read(struct table *table, const char *path);
+/* The first `texts` columns hold text. */
+swwae_status table_read_after(struct table *table, const char *path, int texts);
 /* Accepts a zeroed struct. */
 void table_free(struct table *table);
 
 /* NaN where there is no such row or column; row -1 is the last. */
 double table_cell(const struct table *table, long row, const char *column);
+/* Of a column that holds text; NULL where there is none. */
+const char *table_text(const struct table *table, long row, const char *column);
+
+/* NaN where it was not measured; whole where the least is there that tells of a training. */
+struct training_result training_result_of(const struct table *table, long row);
+bool training_result_whole(const struct training_result *result);
+/* Exact, so that what is computed from it is the same when it is read back; ends the line. */
+void training_result_put(FILE *to, const struct training_result *result);
 
 /* ---- Writing ---- */
 

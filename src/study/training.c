@@ -1,6 +1,7 @@
 /* training.c - the trainings of a study: each once, gone on with where it was stopped; see study.h.
  *
- * A training is complete when runs/NAME/test.csv is there: it is written last. */
+ * A training is complete when runs/NAME/test.csv is there: it is written last. In a study with a
+ * table it is too where trainings.csv has a line of it (finished.h). */
 #include "study/study.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/parallel.h"
+#include "study/finished.h"
 #include "study/table.h"
 #include "train/folder.h"
 #include "train/model_file.h"
@@ -47,26 +49,54 @@ static swwae_status announce(struct study *study, const char *name, bool resumed
                      resumed ? ", going on" : "", left);
 }
 
-/* ---- test.csv --------------------------------------------------------------------------- */
+/* ---- Results ---------------------------------------------------------------------------- */
+
+struct training_result training_result_of(const struct table *table, long row) {
+    return (struct training_result){.rec = table_cell(table, row, "rec"),
+                                    .error = table_cell(table, row, "error"),
+                                    .validation_error = table_cell(table, row, "validation_error"),
+                                    .seconds = table_cell(table, row, "seconds"),
+                                    .core_seconds = table_cell(table, row, "core_seconds")};
+}
+
+bool training_result_whole(const struct training_result *result) {
+    return isfinite(result->seconds) && (isfinite(result->rec) || isfinite(result->error));
+}
+
+void training_result_put(FILE *to, const struct training_result *result) {
+    const double numbers[] = {result->rec, result->error, result->validation_error, result->seconds,
+                              result->core_seconds};
+    for (int i = 0; i < 5; i++) {
+        char text[NUMBER_TEXT];
+        number_print(text, numbers[i]);
+        fprintf(to, "%s%c", text, i < 4 ? ',' : '\n');
+    }
+}
+
+bool training_has_model(const struct study *study, const char *name) {
+    char part[STUDY_PATH], path[STUDY_PATH];
+    snprintf(part, sizeof part, "runs/%s/test.csv", name);
+    return study_path(path, study, part) == SWWAE_OK && access(path, F_OK) == 0;
+}
 
 swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
                            const char *name) {
     swwae_status status = SWWAE_OK;
     struct table table = {0};
     char part[STUDY_PATH], path[STUDY_PATH];
+    const struct training_result *known = study->done ? finished_find(study->done, name) : NULL;
+    *done = known != NULL;
+    if (known) {
+        *result = *known;
+        return SWWAE_OK;
+    }
     snprintf(part, sizeof part, "runs/%s/test.csv", name);
     TRY(study_path(path, study, part));
     *done = access(path, F_OK) == 0;
     if (!*done) return SWWAE_OK;
     TRY(table_read(&table, path));
-    *result =
-        (struct training_result){.rec = table_cell(&table, 0, "rec"),
-                                 .error = table_cell(&table, 0, "error"),
-                                 .validation_error = table_cell(&table, 0, "validation_error"),
-                                 .seconds = table_cell(&table, 0, "seconds"),
-                                 .core_seconds = table_cell(&table, 0, "core_seconds")};
-    CHECK(isfinite(result->seconds) && (isfinite(result->rec) || isfinite(result->error)),
-          SWWAE_E_FORMAT,
+    *result = training_result_of(&table, 0);
+    CHECK(training_result_whole(result), SWWAE_E_FORMAT,
           "%.400s: no numbers seconds, and rec or error; remove the file to measure again", path);
 fail:
     table_free(&table);
@@ -78,17 +108,10 @@ static swwae_status write_result(const struct training_result *result, const str
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     char file[STUDY_PATH];
-    const double numbers[] = {result->rec, result->error, result->validation_error, result->seconds,
-                              result->core_seconds};
     snprintf(file, sizeof file, "runs/%s/test.csv", name);
     TRY(page_begin(&page, study, file));
     fputs("rec,error,validation_error,seconds,core_seconds\n", page.to);
-    /* exact, so that what is computed from it is the same when it is read back */
-    for (int i = 0; i < 5; i++) {
-        char text[NUMBER_TEXT];
-        number_print(text, numbers[i]);
-        fprintf(page.to, "%s%c", text, i < 4 ? ',' : '\n');
-    }
+    training_result_put(page.to, result);
     TRY(page_commit(&page));
 fail:
     page_abandon(&page);

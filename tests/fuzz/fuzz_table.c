@@ -3,6 +3,8 @@
 #include "study/table.h"
 #include "train/metrics.h"
 
+#define TEXTS 3 /* of trainings.csv */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct table table = {0};
     struct metrics metrics = {0};
@@ -12,6 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     /* the text, and 8 bytes for each cell, of which an empty one takes none of a line's bytes */
     fuzz_end("table_read", 16 * KIB + (1 + 8 * TABLE_COLUMNS) * size, status);
     if (status == SWWAE_OK) table_cell(&table, -1, "loss");
+    table_free(&table);
+    fuzz_begin();
+    status = table_read_after(&table, path, TEXTS);
+    fuzz_end("table_read_after", 16 * KIB + (1 + 8 * (TABLE_COLUMNS + TEXTS)) * size, status);
+    if (status == SWWAE_OK) table_text(&table, 0, "training");
     table_free(&table);
     fuzz_begin();
     status = metrics_resume(&metrics, path, 100);
