@@ -100,4 +100,23 @@ static inline void compare(const char *what, const float *a, const float *b, con
     }
 }
 
+/* ---- every instruction set in turn ---- */
+
+/* run(name) with `tested` of each instruction set that this machine has; the failures. */
+static inline int on_every_isa(int (*run)(const char *name)) {
+    int failures = 0;
+    kernels_get(&reference, CPU_REFERENCE);
+    for (int i = CPU_PLAIN; i < CPU_ISA_COUNT; i++) {
+        const enum cpu_isa isa = (enum cpu_isa)i;
+        if (!cpu_has(isa)) {
+            printf("skipped: this machine has no %s\n", cpu_isa_name(isa));
+            continue;
+        }
+        printf("---- %s\n", cpu_isa_name(isa));
+        rng = rng_stream(11, RNG_WEIGHTS, 0);
+        failures += kernels_get(&tested, isa) ? run(cpu_isa_name(isa)) : 1;
+    }
+    return failures;
+}
+
 #endif

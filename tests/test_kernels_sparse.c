@@ -396,30 +396,11 @@ static void test_conv_pool_reference(void **state) {
     tested = keep;
 }
 
-static int choose(void **state) {
-    rng = rng_stream(12, RNG_WEIGHTS, 0);
-    kernels_get(&reference, CPU_REFERENCE);
-    return kernels_get(&tested, *(enum cpu_isa *)*state) ? 0 : -1;
+static int run(const char *name) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scatter), cmocka_unit_test(test_outer_dot),
+        cmocka_unit_test(test_conv_pool), cmocka_unit_test(test_conv_pool_reference)};
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
-int main(void) {
-    int failures = 0;
-    for (int i = CPU_PLAIN; i < CPU_ISA_COUNT; i++) {
-        enum cpu_isa isa = (enum cpu_isa)i;
-        if (!cpu_has(isa)) {
-            printf("skipped: this machine has no %s\n", cpu_isa_name(isa));
-            continue;
-        }
-        printf("---- %s\n", cpu_isa_name(isa));
-#define TEST(f) \
-    { .name = #f, .test_func = f, .setup_func = choose, .initial_state = &isa }
-        const struct CMUnitTest tests[] = {
-            TEST(test_scatter),
-            TEST(test_outer_dot),
-            TEST(test_conv_pool),
-            TEST(test_conv_pool_reference),
-        };
-        failures += cmocka_run_group_tests_name(cpu_isa_name(isa), tests, NULL, NULL);
-    }
-    return failures;
-}
+int main(void) { return on_every_isa(run); }
