@@ -19,7 +19,7 @@ help:
 	@echo "make coverage  which lines of src/ the tests run"
 	@echo "make soak      SOAK_SECONDS ($(SOAK_SECONDS)) of training and reloading with flat memory"
 	@echo "make kills     kill trainings at KILLS=1000 random moments, resume them, compare the bits"
-	@echo "make bench     against PyTorch and oneDNN, growth: bench/results.md (PARTS=steps,bf16,memory,kernels,passes,growth; BENCH_QUICK=1)"
+	@echo "make bench     against PyTorch and oneDNN, growth: bench/results-ISA.md (PARTS=steps,bf16,memory,kernels,passes,growth; BENCH_QUICK=1)"
 	@echo "make lint      clang-format, clang-tidy and cppcheck"
 	@echo "make format    rewrite the sources in the project's style"
 	@echo "make install   install into PREFIX ($(PREFIX)); DESTDIR is honoured"
@@ -102,7 +102,7 @@ bench:
 	@tools/packages build test bench
 	$(call configure,$(BUILD)-test,)
 	cmake --build $(BUILD)-test -j $(JOBS) --target bench_steps bench_memory bench_kernels swwae_cli
-	@BENCH_QUICK=$(BENCH_QUICK) tools/bench $(BUILD)-test $(if $(filter 1,$(BENCH_QUICK)),$(BUILD)-test/results-quick.md,bench/results.md) $(if $(PARTS),--parts $(PARTS))
+	@BENCH_QUICK=$(BENCH_QUICK) tools/bench $(BUILD)-test $(if $(filter 1,$(BENCH_QUICK)),$(BUILD)-test,bench) $(if $(PARTS),--parts $(PARTS))
 
 install: build
 	cmake --install $(BUILD) --prefix "$(PREFIX)"

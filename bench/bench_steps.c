@@ -348,7 +348,7 @@ static void begin(struct setting *s) {
         printf("bf16 is left out: this processor or SWWAE_ISA lacks avx512_bf16\n");
         s->bf16 = false;
     }
-    if (!s->fp32 && !s->bf16) die("bench_steps: --precision leaves nothing to measure");
+    if (!s->fp32 && !s->bf16) exit(0); /* the line above says why */
     printf("%s, %s kernels%s, %d threads; ms of a batch, medians of interleaved runs\n", s->cpu,
            cpu_isa_name(s->isa), cpu_sparse() ? "" : " (dense)", s->threads);
     printf("columns of versions: PyTorch's ms, * the fastest, which the ratio is against; in bf16 "
@@ -380,6 +380,7 @@ int main(int argc, char **argv) {
     }
     s.fp32 = listed(precision, "fp32");
     s.bf16 = listed(precision, "bf16");
+    if (!s.fp32 && !s.bf16) usage(stderr);
     begin(&s);
     if (csv_path) {
         s.csv = fopen(csv_path, "w");
