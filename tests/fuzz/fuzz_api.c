@@ -2,12 +2,15 @@
  * byte of an input chooses a call or one of its arguments. Where an argument sets how much of a
  * buffer is used, the legal values among the choices fit the buffer. */
 #include <limits.h>
+#include <sys/stat.h>
 
+#include "../idx_bytes.h"
 #include "../picture_files.h"
 #include "fuzz.h"
 
 #define VALUES 512 /* of the buffers: 4 images, or 4 codes, of the model */
 #define IMAGES 4
+#define TRAINED 12 /* images of 6 x 6, of three classes, to train on */
 
 static const uint8_t *at, *end;
 
@@ -45,6 +48,19 @@ static struct {
     uint8_t cells[VALUES];
 } it;
 
+static void write_training_data(void) {
+    uint8_t data[TRAINED * 36], file[sizeof data + 16];
+    mkdir(fuzz_path("few"), 0700);
+    for (size_t i = 0; i < sizeof data; i++) data[i] = pixel(i);
+    size_t size = idx_bytes(file, 3, (uint32_t[3]){TRAINED, 6, 6}, data);
+    fuzz_file("few/train-images-idx3-ubyte", file, size);
+    for (size_t i = 0; i < TRAINED; i++) data[i] = (uint8_t)(i % 3);
+    size = idx_bytes(file, 1, (uint32_t[1]){TRAINED}, data);
+    fuzz_file("few/train-labels-idx1-ubyte", file, size);
+    const char *config = "{\"lr\": 0.01, \"epochs\": 2}";
+    fuzz_file("config.json", (const uint8_t *)config, strlen(config));
+}
+
 static void prepare(void) {
     static const uint8_t pixels[IMAGES * 36];
     uint8_t file[1024];
@@ -62,9 +78,11 @@ static void prepare(void) {
                   swwae_model_set_threads(it.soft, 1) == SWWAE_OK &&
                   swwae_dataset_open_files(&it.data, &path, 1, it.hard) == SWWAE_OK &&
                   swwae_dataset_count(it.data) == IMAGES &&
-                  swwae_options_create(&it.options) == SWWAE_OK,
+                  swwae_options_create(&it.options) == SWWAE_OK &&
+                  swwae_options_set(it.options, "arch", "(2)3c-2p-3fc") == SWWAE_OK,
               "objects to call with");
     swwae_options_free(options);
+    write_training_data();
 }
 
 static swwae_model *a_model(void) {
@@ -125,7 +143,7 @@ static swwae_status call_files(void) {
     swwae_model *read = NULL;
     swwae_status status;
     const char *paths[2] = {maybe(fuzz_path("images.npy")), maybe(fuzz_path("absent.png"))};
-    switch (choose(5)) {
+    switch (choose(6)) {
     case 0: /* no file: only refusals, and no folder of this machine */
         status = swwae_dataset_open(maybe(&made), maybe(choose(2) ? "/dev/null" : "no such"),
                                     (swwae_split)number(), number());
@@ -135,6 +153,17 @@ static swwae_status call_files(void) {
         break;
     case 2: status = swwae_model_load(maybe(&read), maybe(fuzz_path("images.npy"))); break;
     case 3: status = swwae_model_save(a_model(), maybe(fuzz_path("saved.safetensors"))); break;
+    case 4: {
+        const bool held_out = choose(2);
+        const char *few = maybe(fuzz_path("few"));
+        const swwae_split split = (swwae_split)choose(2);
+        const int pad = number();
+        status = held_out ? swwae_dataset_open_held_out(maybe(&made), few, split, pad & 63,
+                                                        (size_t)number())
+                          : swwae_dataset_open(maybe(&made), few, split, pad & 63);
+        if (status == SWWAE_OK) swwae_dataset_check_held_out(maybe(made), a_model());
+        break;
+    }
     default:
         snprintf(folder, sizeof folder, "no such run %d", number());
         status = swwae_resume(maybe(folder), maybe(it.options), NULL, NULL);
@@ -201,10 +230,60 @@ static swwae_status call_options(void) {
     return status;
 }
 
+static int stop_at_once(const swwae_progress *progress, void *user) {
+    return strcmp(progress->what, user) == 0;
+}
+
+/* A training of two steps on a few small images, one option being odd, perhaps stopped and gone on
+ * with; what it is asked besides. */
+static swwae_status call_training(void) {
+    static const char *const own[] = {"data", "arch", "out", "steps", "batch", "validation"};
+    static const char *const values[] = {"0",     "1",   "2",   "0.5",  "none",
+                                         "all",   "yes", "-1",  "auto", "classes",
+                                         "batch", "sgd", "nan", "plus", "1e9"};
+    static char *const moments[] = {"never", "message", "train", "validate"};
+    swwae_options *options = NULL;
+    swwae_memory memory = {0};
+    char *drawn = NULL;
+    const char *run = fuzz_path("run");
+    const swwae_option_info *odd = swwae_option_info_at(choose(64));
+    const char *value = values[choose(sizeof values / sizeof *values)];
+    temporary_remove_tree(run);
+    fuzz_must(swwae_options_create(&options) == SWWAE_OK &&
+                  swwae_options_set(options, "data", fuzz_path("few")) == SWWAE_OK &&
+                  swwae_options_set(options, "arch", "(2)3c-2p-3fc") == SWWAE_OK &&
+                  swwae_options_set(options, "out", run) == SWWAE_OK &&
+                  swwae_options_set(options, "steps", "2") == SWWAE_OK &&
+                  swwae_options_set(options, "batch", "2") == SWWAE_OK &&
+                  swwae_options_set(options, "validation", "3") == SWWAE_OK &&
+                  swwae_options_set(options, "threads", "1") == SWWAE_OK,
+              "options of a training");
+    for (size_t i = 0; odd && i < sizeof own / sizeof *own; i++)
+        if (strcmp(odd->name, own[i]) == 0) odd = NULL;
+    swwae_status status = odd ? swwae_options_set(options, odd->name, value) : SWWAE_OK;
+    switch (choose(5)) {
+    case 0: status = swwae_options_load(maybe(options), maybe(fuzz_path("config.json"))); break;
+    case 1: status = swwae_draw_labels(maybe(options), maybe(&drawn)); break;
+    case 2: status = swwae_train_memory(maybe(options), maybe(&memory)); break;
+    default: {
+        char *moment = moments[choose(4)];
+        status = swwae_train(maybe(options), stop_at_once, moment);
+        if (status == SWWAE_E_INTERRUPTED) status = swwae_resume(run, NULL, NULL, NULL);
+        break;
+    }
+    }
+    fuzz_must(status == SWWAE_OK || (!drawn && !memory.peak), "a failure leaves its outputs");
+    swwae_text_free(drawn);
+    swwae_options_free(options);
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static swwae_status (*const calls[])(void) = {call_create, call_use,  call_ask,    call_files,
-                                                  call_data,   call_long, call_options};
+    static swwae_status (*const calls[])(void) = {call_create,  call_use,     call_ask,
+                                                  call_files,   call_data,    call_long,
+                                                  call_options, call_training};
     if (!it.hard) prepare();
+    fuzz_must(*swwae_version() && swwae_last_error(), "texts that are always there");
     at = data;
     end = data + size;
     for (int k = 0; at < end && k < 8; k++) {

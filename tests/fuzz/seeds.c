@@ -168,7 +168,7 @@ static void label_files(void) {
 
 /* Bytes that choose calls and arguments: two of each call, one with the first choices. */
 static void calls(void) {
-    for (size_t k = 0; k < 7; k++) {
+    for (size_t k = 0; k < 8; k++) {
         char name[8];
         uint8_t bytes[64] = {0};
         snprintf(name, sizeof name, "%zu", k);
@@ -176,6 +176,8 @@ static void calls(void) {
         bytes[0] = bytes[32] = (uint8_t)k;
         put("api", name, bytes, sizeof bytes);
     }
+    put("api", "train", (uint8_t[]){7, 63, 0, 3, 0, 0}, 6);
+    put("api", "train-stop-resume", (uint8_t[]){7, 63, 0, 3, 2, 0}, 6);
 }
 
 int main(int count, char **argument) {
