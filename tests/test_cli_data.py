@@ -116,6 +116,24 @@ def test_labels():
            1, re.compile(r'draw\.csv, line 2: "x" found, expected an image\'s number'))
 
 
+def test_study():
+    """A study fits itself to photographs: contrast, network, classes, test images held out."""
+    bars(Path("photos"), 30)
+    result = run("study", "mnist", "--data", "./photos", "--rows", "plus-convnet", "--counts", "6",
+                 "--seeds", "1", "--steps", "2", "--validation", "8", "--jobs", "1",
+                 "--out", "study")
+    check("study on colour pictures", result.returncode == 0
+          and "photos has no test images: 12 of its training images are held out" in result.stderr,
+          told(result))
+    options = json.loads(Path("study/study.json").read_text())["options"]
+    kept = ("data", "contrast", "arch", "test-count", "pad")
+    check("study.json: what the data asks for", [options[name] for name in kept]
+          == ["photos", "image", "(64)3c-2p-(128)3c-2p-(128)3c-2p-128fc-2fc", 12, 32],
+          str(options))
+    run_options = json.loads(Path("study/runs/plus-convnet-6-seed1/config.json").read_text())
+    check("changes of photographs", run_options["augment"] == "shift,mirror", str(run_options))
+
+
 def test_published_draws():
     """What docs/draws holds is what the command draws; only where Fashion-MNIST is there."""
     if run("info", "--data", "fashion-mnist").returncode:
@@ -127,4 +145,4 @@ def test_published_draws():
         check(f"docs/draws/{file.name}", drawn.stdout == file.read_text(), told(drawn)[:300])
 
 
-main(test_class_folders, test_labels, test_published_draws)
+main(test_class_folders, test_labels, test_study, test_published_draws)

@@ -31,8 +31,8 @@ struct variant {
     bool norm;        /* batch normalisation after every convolution of both pathways */
 };
 
-/* Batch normalisation of a convolution's output, per channel (paper section 4.4):
- * scale (x - mean) / sqrt(variance + NORM_EPSILON) + bias. */
+/* Batch normalisation of a convolution's output, per channel (the paper's nets for STL-10 and
+ * CIFAR): scale (x - mean) / sqrt(variance + NORM_EPSILON) + bias. */
 #define NORM_EPSILON 1e-5
 /* running += NORM_MOMENTUM (batch - running), after every training step. */
 #define NORM_MOMENTUM 0.1

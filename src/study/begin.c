@@ -17,7 +17,6 @@
 #include "train/options.h"
 
 #define JSON_LIMIT (1 << 20) /* bytes of study.json */
-#define PAD 32               /* smaller images are padded to 32 x 32, as in the paper */
 
 /* What is looked for when no data set is named; the last is always there. */
 static const char *const searched[] = {"mnist", "fashion-mnist", "shapes"};
@@ -77,8 +76,6 @@ static swwae_status choose_data(struct study *study, const json_t *before) {
     swwae_dataset *dataset = NULL;
     const char *name = swwae_options_get(study->given, "data");
     bool search = !options_given(study->given, "data");
-    char pad[16];
-    int height, width;
     if (search && remembered(before, "data")) {
         name = remembered(before, "data");
         search = false;
@@ -98,14 +95,9 @@ static swwae_status choose_data(struct study *study, const json_t *before) {
     }
     TRY(status);
     TRY(swwae_options_set(study->options, "data", name));
-    swwae_dataset_image_size(dataset, NULL, &height, &width);
-    if (!options_given(study->given, "pad") && height <= PAD && width <= PAD &&
-        (height < PAD || width < PAD)) {
-        snprintf(pad, sizeof pad, "%d", PAD);
-        TRY(swwae_options_set(study->options, "pad", pad));
-    }
+    TRY(study_fit(study, dataset));
     const int side = study->options->settings.pad;
-    if (side && (side != height || side != width))
+    if (side && (side != dataset->height || side != dataset->width))
         snprintf(study->data, sizeof study->data, "%.63s, padded to %d x %d", dataset->name, side,
                  side);
     else

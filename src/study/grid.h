@@ -1,5 +1,5 @@
 /* grid.h - tables of errors: methods (rows) against numbers of labels, over several draws of the
- * labels (paper sections 5.1 and 5.2).
+ * labels (the paper's tables 1 and 2).
  *
  * A row is data: a name and the options it changes. Where it lists candidates, a first stage trains
  * them all on the first draws, the mean validation error chooses one for each number of labels, and
@@ -27,6 +27,7 @@ struct grid_row {
     const char *title;   /* on the page */
     const char *like;    /* an earlier row whose options, with its choice, come first; NULL: none */
     const char *options; /* of every training of the row */
+    const char *colour;  /* more where images have several channels; NULL: none */
     const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
     const char *without; /* the row that is the same but without decoder, to compare with; NULL */
     int times;           /* as many times the study's steps, unless those are given; 0: once */
@@ -47,9 +48,18 @@ struct grid_plan {
 /* Test error against the number of labels, as GRID_PLOT (grid_plot.c). */
 swwae_status grid_plot(const struct grid *grid);
 
+/* The lowest and the highest that is drawn; zeroed: nothing yet. */
+struct grid_span {
+    double low, high;
+};
+
 /* The end of a line of a plot's points: mean, standard deviation, the paper's; ? where it has none
- * (0). */
-void grid_plot_point(FILE *to, const struct summary *error, double paper);
+ * (0). Widens the span. */
+void grid_plot_point(FILE *to, const struct summary *error, double paper, struct grid_span *span);
+
+/* gnuplot's commands for a logarithmic y axis from the lowest to the highest: by itself it goes on
+ * to the next power of ten. Returns how many characters. */
+size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span);
 
 enum grid_state { GRID_MISSING = 0, GRID_DONE, GRID_TRIED };
 
@@ -69,6 +79,9 @@ struct grid {
 
 /* The whole study: trains what is missing, writes what there is, also when it is stopped. */
 swwae_status grid_run(struct study *study, const struct grid_plan *plan);
+
+/* Sets row_on, and count with count_on, from what the study is asked for (grid_select.c). */
+swwae_status grid_select(struct grid *grid);
 
 size_t grid_at(const struct grid *grid, int row, int count, int candidate, int draw);
 /* -1: no such row. */

@@ -201,6 +201,13 @@ static bool any_at(const struct grid *grid, int count, double *values) {
     return grid->count_on[count];
 }
 
+/* The same of a row. */
+static bool any_of(const struct grid *grid, int row, double *values) {
+    for (int c = 0; c < grid->counts; c++)
+        if (entry_of(grid, row, c, values).any) return true;
+    return grid->row_on[row];
+}
+
 /* Means of all rows and numbers of labels, as the paper's tables show them. */
 static void print_overview(FILE *to, const struct grid *grid, double *values) {
     char labels[16];
@@ -213,6 +220,7 @@ static void print_overview(FILE *to, const struct grid *grid, double *values) {
         if (any_at(grid, c, values)) fputs("---|", to);
     fputc('\n', to);
     for (int r = 0; r < grid->rows; r++) {
+        if (!any_of(grid, r, values)) continue;
         fprintf(to, "| %s |", grid->plan->rows[r].title);
         for (int c = 0; c < grid->counts; c++) {
             if (!any_at(grid, c, values)) continue;
@@ -297,6 +305,7 @@ static void print_rows(FILE *to, const struct grid *grid) {
         if (row->pretrained) fprintf(to, "begins with `%s`; ", grid->plan->unsupervised);
         if (row->like) fprintf(to, "the choice of `%s`; ", row->like);
         if (row->options) fprintf(to, "`%s`; ", row->options);
+        if (row->colour && grid->study->colour) fprintf(to, "`%s`; ", row->colour);
         if (row->times) fprintf(to, "%d times the steps; ", row->times);
         fputs(row->candidates ? "the rest chosen |\n" : "|\n", to);
     }

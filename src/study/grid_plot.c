@@ -1,11 +1,47 @@
 /* grid_plot.c - a table's plot: test error against the number of labels, a line for each row. */
+#include <math.h>
 #include <stdio.h>
 
 #include "study/grid.h"
 #include "study/plot.h"
+#include "train/number.h"
 #include "train/options.h"
 
-void grid_plot_point(FILE *to, const struct summary *error, double paper) {
+#define AXIS_MARGIN 1.08
+
+static void widen(struct grid_span *span, double value) {
+    if (!(value > 0)) return; /* has no place on a logarithmic axis */
+    span->low = span->low > 0 ? fmin(span->low, value) : value;
+    span->high = fmax(span->high, value);
+}
+
+size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span) {
+    static const int steps[] = {1, 2, 3, 5, 7}; /* of each power of ten */
+    const double low = (span->low > 0 ? span->low : 1) / AXIS_MARGIN;
+    const double high = (span->high > 0 ? span->high : 100) * AXIS_MARGIN;
+    char number[NUMBER_TEXT], end[NUMBER_TEXT];
+    bool any = false;
+    number_print_short(number, low);
+    number_print_short(end, high);
+    size_t used = (size_t)snprintf(text, size, "set logscale y\nset yrange [%s:%s]\nset ytics (",
+                                   number, end);
+    for (int power = -3; power < 3; power++)
+        for (size_t s = 0; s < sizeof steps / sizeof *steps && used < size; s++) {
+            const double tic = pow(10, power) * steps[s];
+            if (tic < low || tic > high) continue;
+            number_print_short(number, tic);
+            used += (size_t)snprintf(text + used, size - used, "%s'%s' %s", any ? "," : "", number,
+                                     number);
+            any = true;
+        }
+    return used + (size_t)snprintf(text + used, used < size ? size - used : 0, ")\n");
+}
+
+void grid_plot_point(FILE *to, const struct summary *error, double paper, struct grid_span *span) {
+    widen(span, error->mean - error->std);
+    widen(span, error->mean);
+    widen(span, error->mean + error->std);
+    widen(span, paper);
     page_number(to, error->mean);
     fputc(' ', to);
     page_number(to, error->std);
@@ -19,7 +55,8 @@ void grid_plot_point(FILE *to, const struct summary *error, double paper) {
 
 /* A block for each row that has anything: labels, mean, standard deviation, paper. Returns how many
  * blocks, with their rows. */
-static swwae_status write_points(int *block, int *blocks, const struct grid *grid) {
+static swwae_status write_points(int *block, int *blocks, struct grid_span *span,
+                                 const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     double values[1000];
@@ -35,7 +72,7 @@ static swwae_status write_points(int *block, int *blocks, const struct grid *gri
             if (!test.count || grid->count[c] == LABELS_ALL) continue;
             if (!any) fprintf(page.to, "# %s\n", grid->plan->rows[r].title);
             fprintf(page.to, "%ld ", grid->count[c]);
-            grid_plot_point(page.to, &test, paper);
+            grid_plot_point(page.to, &test, paper, span);
             any = true;
         }
         if (!any) continue;
@@ -50,15 +87,17 @@ fail:
 
 swwae_status grid_plot(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
+    struct grid_span span = {0};
     int block[64], blocks;
     char body[8192];
-    TRY(write_points(block, &blocks, grid));
+    TRY(write_points(block, &blocks, &span, grid));
     if (!blocks) return SWWAE_OK;
     size_t used = (size_t)snprintf(body, sizeof body,
                                    "set title 'Test error against number of labels'\n"
                                    "set xlabel 'labels'\nset ylabel 'test error, %%'\n"
-                                   "set logscale xy\nset datafile missing '?'\n"
-                                   "set xtics nomirror (");
+                                   "set logscale x\nset datafile missing '?'\n");
+    used += grid_plot_axis(body + used, sizeof body - used, &span);
+    used += (size_t)snprintf(body + used, sizeof body - used, "set xtics nomirror (");
     for (int c = 0; c < grid->counts; c++)
         if (grid->count[c] != LABELS_ALL)
             used += (size_t)snprintf(body + used, sizeof body - used, "%s%ld", c ? "," : "",

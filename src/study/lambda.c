@@ -27,7 +27,8 @@ static const struct grid_row rows[] = {
     ROW("3", 12.29, 5.49, 4.05, 2.68), {.name = NULL}};
 
 /* A block for each number of labels: weight, mean, standard deviation, paper. */
-static swwae_status write_points(int *block, int *blocks, const struct grid *grid) {
+static swwae_status write_points(int *block, int *blocks, struct grid_span *span,
+                                 const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     double values[1000];
@@ -47,7 +48,7 @@ static swwae_status write_points(int *block, int *blocks, const struct grid *gri
             }
             page_number(page.to, weights[r]);
             fputc(' ', page.to);
-            grid_plot_point(page.to, &error, paper);
+            grid_plot_point(page.to, &error, paper, span);
             any = true;
         }
         if (!any) continue;
@@ -62,18 +63,21 @@ fail:
 
 static swwae_status plot(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
+    struct grid_span span = {0};
     int block[GRID_COUNTS], blocks;
     char body[8192], labels[16];
-    TRY(write_points(block, &blocks, grid));
+    TRY(write_points(block, &blocks, &span, grid));
     if (!blocks) return SWWAE_OK;
     size_t used = (size_t)snprintf(
         body, sizeof body,
         "set title 'Validation error against the weight of reconstruction'\n"
         "set xlabel 'weight of L2rec and of L2M'\nset ylabel 'validation error, %%'\n"
-        "set logscale y\nset datafile missing '?'\n"
+        "set datafile missing '?'\n"
         "set xrange [-0.1:3.1]\nset xtics nomirror; set ytics nomirror; set border 3\n"
         "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
-        "set key outside right center\nplot ");
+        "set key outside right center\n");
+    used += grid_plot_axis(body + used, sizeof body - used, &span);
+    used += (size_t)snprintf(body + used, sizeof body - used, "plot ");
     for (int b = 0; b < blocks && used < sizeof body; b++) {
         const int count = block[b];
         used += (size_t)snprintf(

@@ -51,6 +51,7 @@ struct study {
     const char *rows, *counts; /* what to train now, with commas between; NULL: all */
     uint64_t seed;             /* the first */
     char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
+    bool colour;    /* the images have several channels */
     struct reporter *reporter;
     bool no_plots;         /* gnuplot is missing, and the user knows */
     struct finished *done; /* of a study with a table (finished.h), else NULL */
@@ -74,6 +75,10 @@ swwae_status study_run(const char *name, const swwae_options *options,
 /* Begins or goes on: makes the folder, completes the options, compares them with study.json or
  * writes it (begin.c). */
 swwae_status study_begin(struct study *study);
+
+/* Sets what the data set, whose name is in the options, asks of them where nothing is given: with a
+ * table also the network and the contrast (fit.c). */
+swwae_status study_fit(struct study *study, const swwae_dataset *dataset);
 
 /* The command that does this study again, without its folder; for the page. */
 void study_command(const struct study *study, char *text, size_t size);

@@ -1,6 +1,7 @@
-/* contrast.h - contrast normalisation of natural images (paper section 4.4): before the network
- * sees an image, its values are moved and scaled to mean 0 and standard deviation 1, over all its
- * pixels and channels together. The inverse brings a reconstruction back to the image's values. */
+/* contrast.h - contrast normalisation of natural images, as the paper has it for CIFAR: before the
+ * network sees an image, its values are moved and scaled to mean 0 and standard deviation 1, over
+ * all its pixels and channels together. The inverse brings a reconstruction back to the image's
+ * values. */
 #ifndef SWWAE_TRAIN_CONTRAST_H
 #define SWWAE_TRAIN_CONTRAST_H
 

@@ -1,0 +1,87 @@
+/* grid_select.c - which rows and numbers of labels a table has, and which are trained now; see
+ * grid.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "study/grid.h"
+#include "train/number.h"
+#include "train/options.h"
+
+/* The next word of "a,b,c"; false at the end. */
+static bool next_word(char *word, size_t size, const char **text) {
+    if (!*text || !**text) return false;
+    const size_t length = strcspn(*text, ",");
+    snprintf(word, size, "%.*s", (int)(length < size ? length : size - 1), *text);
+    *text += length + ((*text)[length] == ',');
+    return true;
+}
+
+static swwae_status select_rows(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    const char *text = grid->study->rows;
+    char word[64], names[512] = "";
+    for (int r = 0; r < grid->rows; r++) {
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", r ? ", " : "",
+                 grid->plan->rows[r].name);
+        grid->row_on[r] = !text;
+    }
+    while (next_word(word, sizeof word, &text)) {
+        const int row = grid_row_of(grid, word);
+        CHECK(row >= 0, SWWAE_E_ARGUMENT, "rows: \"%s\" found, expected some of %s", word, names);
+        grid->row_on[row] = true;
+    }
+fail:
+    return status;
+}
+
+/* In its place among the rising counts; already there: nothing changes. */
+static swwae_status insert_count(struct grid *grid, long count, bool on) {
+    swwae_status status = SWWAE_OK;
+    const unsigned long value = (unsigned long)count; /* LABELS_ALL is the largest */
+    int c = 0;
+    while (c < grid->counts && (unsigned long)grid->count[c] < value) c++;
+    if (c == grid->counts || grid->count[c] != count) {
+        CHECK(grid->counts < GRID_COUNTS, SWWAE_E_ARGUMENT, "counts: more than %d found",
+              GRID_COUNTS);
+        memmove(grid->count + c + 1, grid->count + c,
+                (size_t)(grid->counts - c) * sizeof *grid->count);
+        memmove(grid->count_on + c + 1, grid->count_on + c,
+                (size_t)(grid->counts - c) * sizeof *grid->count_on);
+        grid->count[c] = count;
+        grid->count_on[c] = false;
+        grid->counts++;
+    }
+    grid->count_on[c] |= on;
+fail:
+    return status;
+}
+
+static swwae_status select_counts(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    static const long usual[3][4] = {{100, 600, 1000, 3000}, {1000, 4000}, {100, 500, 1000, 5000}};
+    static const long quick[4] = {100, 1000};
+    const char *text = grid->study->counts;
+    const int kind = grid->paper ? 0 : grid->study->colour ? 1 : 2;
+    const long *counts = grid->study->quick ? quick : usual[kind];
+    char word[32];
+    for (int i = 0; i < 4 && counts[i]; i++) TRY(insert_count(grid, counts[i], !text));
+    while (next_word(word, sizeof word, &text)) {
+        int64_t count = LABELS_ALL;
+        CHECK(strcmp(word, "all") == 0 ||
+                  (number_parse_whole(&count, word, false) && count > 0 && count <= 1000000000),
+              SWWAE_E_ARGUMENT,
+              "counts: \"%s\" found, expected numbers of labels with commas between, or all", word);
+        TRY(insert_count(grid, (long)count, true));
+    }
+fail:
+    return status;
+}
+
+swwae_status grid_select(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    TRY(select_rows(grid));
+    TRY(select_counts(grid));
+fail:
+    return status;
+}
