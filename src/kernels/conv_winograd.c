@@ -8,6 +8,7 @@
 #include "kernels/winograd.h"
 
 #define PARTS (LANES / VEC)
+#define PATCH_BYTES (192u << 10)
 
 /* Tile `t` of a map of images, row-major in each. */
 struct place {
@@ -24,6 +25,21 @@ struct tiling {
     float *products; /* or the transformed gradients of winograd_outer */
 };
 
+/* Where the products of a group of vectors lie: with wide registers
+ * [position][vector][tile][LANES], else [vector][tile][position][LANES], whose steps are constants:
+ * 16 addresses more would not fit AVX2's registers. */
+#define PRODUCTS_BY_TILE (VEC < 16)
+
+INLINE ptrdiff_t next_position(const struct tiling *t, const int vectors) {
+    return PRODUCTS_BY_TILE ? LANES : vectors * t->block;
+}
+
+INLINE ptrdiff_t next_tile(void) { return PRODUCTS_BY_TILE ? WINOGRAD_POSITIONS * LANES : LANES; }
+
+INLINE ptrdiff_t next_vector(const struct tiling *t) {
+    return PRODUCTS_BY_TILE ? WINOGRAD_POSITIONS * t->block : t->block;
+}
+
 INLINE struct place place_of(const struct tiling *t, int tile) {
     const int in_image = tile % (t->rows * t->columns);
     return (struct place){tile / (t->rows * t->columns), in_image / t->columns,
@@ -38,9 +54,8 @@ INLINE void place_next(const struct tiling *t, struct place *p) {
     p->image++;
 }
 
-static struct tiling tiling_make(const struct map *x, int images, void *scratch) {
-    struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2};
-    t.chunk = winograd_chunk(x->channels, winograd_tiles(x->height, x->width, images));
+static struct tiling tiling_make(const struct map *x, int chunk, void *scratch) {
+    struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2, .chunk = chunk};
     t.block = (ptrdiff_t)t.chunk * LANES;
     t.position = t.block * map_blocks(x);
     t.patches = scratch;
@@ -103,7 +118,28 @@ static void patches_make(const struct tiling *t, const struct map *x, int first,
 
 /* ---- products ---- */
 
-/* `tiles` tiles of one position times `vectors` vectors of weights. */
+/* One channel of `tiles` tiles times its `vectors` vectors of weights. */
+INLINE void product_step(v16 *sum, const float *x, const float *u, const int tiles,
+                         const int vectors) {
+    v16 weight[TILE_VECTORS];
+    __asm__ volatile("" ::: "memory");
+    UNROLL
+    for (int k = 0; k < vectors; k++) weight[k] = v_load(u + k * LANES);
+    UNROLL
+    for (int p = 0; p < tiles; p++) {
+        const v16 value = v_splat(x[p * LANES]);
+        UNROLL
+        for (int k = 0; k < vectors; k++)
+            sum[p * vectors + k] = v_fma(value, weight[k], sum[p * vectors + k]);
+    }
+}
+
+/* Channels a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
+ * with AVX2, and all at once its instructions came too slowly (docs/speed.md). */
+#define PRODUCT_STEPS (VEC < 16 ? 4 : 1)
+
+/* `tiles` tiles of one position times `vectors` vectors of weights; `next` values from a vector of
+ * products to the next. */
 INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t block, const float *u,
                         int channels, const int tiles, const int vectors) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
@@ -112,23 +148,19 @@ INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t blo
     for (int first = 0; first < channels; first += LANES, v += block) {
         const int lanes = channels - first < LANES ? channels - first : LANES;
         const float *x = v;
-        for (int lane = 0; lane < lanes; lane++, x++, u += vectors * LANES) {
-            v16 weight[TILE_VECTORS];
+        int left = lanes;
+        for (; left >= PRODUCT_STEPS; left -= PRODUCT_STEPS) {
             UNROLL
-            for (int k = 0; k < vectors; k++) weight[k] = v_load(u + k * LANES);
-            UNROLL
-            for (int p = 0; p < tiles; p++) {
-                const v16 value = v_splat(x[p * LANES]);
-                UNROLL
-                for (int k = 0; k < vectors; k++)
-                    sum[p * vectors + k] = v_fma(value, weight[k], sum[p * vectors + k]);
-            }
+            for (int k = 0; k < PRODUCT_STEPS; k++, x++, u += vectors * LANES)
+                product_step(sum, x, u, tiles, vectors);
         }
+        for (; left > 0; left--, x++, u += vectors * LANES) product_step(sum, x, u, tiles, vectors);
     }
     UNROLL
     for (int k = 0; k < vectors; k++) {
         UNROLL
-        for (int p = 0; p < tiles; p++) v_store(to + k * next + p * LANES, sum[p * vectors + k]);
+        for (int p = 0; p < tiles; p++)
+            v_store(to + k * next + p * next_tile(), sum[p * vectors + k]);
     }
 }
 
@@ -147,16 +179,16 @@ INLINE void product_choose(float *to, ptrdiff_t next, const float *v, ptrdiff_t 
     }
 }
 
-/* Products of a chunk's tiles with a group's weights: [position][vector][tile][LANES]. */
+/* Products of a chunk's tiles with a group's weights. */
 INLINE void products_make(const struct tiling *t, const float *u, int channels, int tiles,
                           const int vectors) {
     for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
         const float *v = t->patches + position * t->position;
-        float *to = t->products + position * vectors * t->block;
+        float *to = t->products + position * next_position(t, vectors);
         int count;
-        for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * LANES) {
+        for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * next_tile()) {
             count = tile_length(tiles - k, TILE_PIXELS);
-            product_choose(to, t->block, v, t->block, u, channels, count, vectors);
+            product_choose(to, next_vector(t), v, t->block, u, channels, count, vectors);
         }
         u += (ptrdiff_t)channels * vectors * LANES;
     }
@@ -166,18 +198,17 @@ INLINE void products_make(const struct tiling *t, const float *u, int channels, 
 
 /* y = A^T m A + bias, one part of a vector; `next` values between positions. */
 INLINE void tile_transform(vx y[4], const float *m, ptrdiff_t next, vx bias) {
-    vx t[8];
     UNROLL
     for (int j = 0; j < 4; j++) {
         const vx m0 = x_load(m + j * next), m1 = x_load(m + (4 + j) * next),
                  m2 = x_load(m + (8 + j) * next), m3 = x_load(m + (12 + j) * next);
-        t[j] = m0 + m1 + m2;
-        t[4 + j] = m1 - m2 - m3;
-    }
-    UNROLL
-    for (int i = 0; i < 2; i++) {
-        y[2 * i] = t[4 * i] + t[4 * i + 1] + t[4 * i + 2] + bias;
-        y[2 * i + 1] = t[4 * i + 1] - t[4 * i + 2] - t[4 * i + 3] + bias;
+        vx t[2] = {m0 + m1 + m2, m1 - m2 - m3}; /* column j of A^T m */
+        UNROLL
+        for (int i = 0; i < 2; i++) {
+            y[2 * i] = j == 0 ? t[i] : j < 3 ? y[2 * i] + t[i] : y[2 * i] + bias;
+            if (j > 0) y[2 * i + 1] = j == 1 ? t[i] : y[2 * i + 1] - t[i];
+            if (j == 3) y[2 * i + 1] += bias;
+        }
     }
 }
 
@@ -237,15 +268,15 @@ INLINE void outputs_make(const struct tiling *t, const struct sink *s, int block
                          int tiles, const int vectors) {
     for (int v = 0; v < vectors; v++, block++) {
         struct place at = place_of(t, first);
-        const float *m = t->products + v * t->block;
+        const float *m = t->products + v * next_vector(t);
         const float *bias = s->c->bias ? s->c->bias + block * LANES : NULL;
-        for (int k = 0; k < tiles; k++, m += LANES, place_next(t, &at)) {
+        for (int k = 0; k < tiles; k++, m += next_tile(), place_next(t, &at)) {
             vx parts[4][PARTS];
             v16 y[4];
             UNROLL
             for (int part = 0; part < PARTS; part++) {
                 vx out[4];
-                tile_transform(out, m + part * VEC, vectors * t->block,
+                tile_transform(out, m + part * VEC, next_position(t, vectors),
                                bias ? x_load(bias + part * VEC) : (vx){0});
                 UNROLL
                 for (int i = 0; i < 4; i++) parts[i][part] = out[i];
@@ -260,11 +291,22 @@ INLINE void outputs_make(const struct tiling *t, const struct sink *s, int block
     }
 }
 
+/* Tiles of a chunk, for which scratch is booked. Narrow tiles: whole ones, and patches in less than
+ * half of a smaller second-level cache (docs/speed.md). */
+static int product_chunk(int channels, int tiles) {
+    const int chunk = winograd_chunk(channels, tiles);
+    if (VEC == 16) return chunk;
+    const int fit = (int)(PATCH_BYTES / ((size_t)pack_blocks(channels) * WINOGRAD_POSITIONS *
+                                         LANES * sizeof(float)));
+    const int most = (fit < chunk ? fit : chunk) / TILE_PIXELS * TILE_PIXELS;
+    return most < TILE_PIXELS ? chunk : most;
+}
+
 static void conv_run(const struct sink *s) {
     const struct conv *c = s->c;
     const int tiles = winograd_tiles(c->x.height, c->x.width, c->images);
     const int channels = c->x.channels, blocks = map_blocks(&c->y);
-    const struct tiling t = tiling_make(&c->x, c->images, c->scratch);
+    const struct tiling t = tiling_make(&c->x, product_chunk(channels, tiles), c->scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
         patches_make(&t, &c->x, first, count);
@@ -411,7 +453,7 @@ static void winograd_outer(real *sum, const struct map *dy, const struct map *x,
                            void *scratch) {
     const int tiles = winograd_tiles(dy->height, dy->width, images);
     const int channels = x->channels, blocks = map_blocks(dy);
-    const struct tiling t = tiling_make(x, images, scratch);
+    const struct tiling t = tiling_make(x, winograd_chunk(channels, tiles), scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
         patches_make(&t, x, first, count);
