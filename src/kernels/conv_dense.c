@@ -6,11 +6,11 @@
  * in flight. */
 #include "kernels/conv_tile.h"
 
-/* rows, columns, vectors and pixel are constants at every call: see tile_sum. */
+/* rows, columns, vectors, pixel and known are constants at every call: see tile_sum. */
 INLINE void tile_run(const struct conv *c, struct tile t, const int rows, const int columns,
-                     const int vectors, const int pixel) {
+                     const int vectors, const int pixel, const int known) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
-    tile_sum(sum, c, t, rows, columns, vectors, pixel);
+    tile_sum(sum, c, t, rows, columns, vectors, pixel, known);
     UNROLL
     for (int p = 0; p < rows * columns; p++) {
         const int i = p / columns, j = p % columns;
@@ -35,11 +35,11 @@ INLINE void tile_run(const struct conv *c, struct tile t, const int rows, const 
 // clang-format on
 
 INLINE void tile_choose(const struct conv *c, struct tile t, int rows, int columns,
-                        const int vectors, const int pixel) {
+                        const int vectors, const int pixel, const int known) {
     switch (rows * 16 + columns) {
-#define CASE(r, q)                                                      \
-    case r * 16 + q:                                                    \
-        if (r * q <= TILE_PIXELS) tile_run(c, t, r, q, vectors, pixel); \
+#define CASE(r, q)                                                             \
+    case r * 16 + q:                                                           \
+        if (r * q <= TILE_PIXELS) tile_run(c, t, r, q, vectors, pixel, known); \
         break;
         TILES(CASE)
 #undef CASE
@@ -55,7 +55,8 @@ INLINE int tile_rows(int columns, int left) {
 }
 
 /* All pixels of one image, one group of output channels. */
-INLINE void group_run(const struct conv *c, struct tile start, const int vectors, const int pixel) {
+INLINE void group_run(const struct conv *c, struct tile start, const int vectors, const int pixel,
+                      const int known) {
     int columns;
     for (int x = 0; x < c->y.width; x += columns) {
         columns = tile_length(c->y.width - x, TILE_PIXELS);
@@ -66,20 +67,35 @@ INLINE void group_run(const struct conv *c, struct tile start, const int vectors
             t.x += y * c->x.row + (ptrdiff_t)x * pixel;
             t.y += y * c->y.row + (ptrdiff_t)x * LANES;
             if (t.gate) t.gate += y * c->gate->row + (ptrdiff_t)x * LANES;
-            tile_choose(c, t, rows, columns, vectors, pixel);
+            tile_choose(c, t, rows, columns, vectors, pixel, known);
         }
     }
 }
 
 static void group_one_blocked(const struct conv *c, struct tile t) {
-    group_run(c, t, 1, LANES / STEP);
+    group_run(c, t, 1, LANES / STEP, 0);
 }
-static void group_one_planar(const struct conv *c, struct tile t) { group_run(c, t, 1, 1); }
+static void group_one_planar(const struct conv *c, struct tile t) { group_run(c, t, 1, 1, 0); }
+#if TILE_VECTORS == 1
+static void group_one_planar_3(const struct conv *c, struct tile t) { group_run(c, t, 1, 1, 3); }
+static void group_one_planar_5(const struct conv *c, struct tile t) { group_run(c, t, 1, 1, 5); }
+#endif
+static void group_one(const struct conv *c, struct tile t) {
+    if (!STEP_PLANAR(&c->x)) group_one_blocked(c, t);
+#if TILE_VECTORS == 1
+    else if (c->kernel == 3)
+        group_one_planar_3(c, t);
+    else if (c->kernel == 5)
+        group_one_planar_5(c, t);
+#endif
+    else
+        group_one_planar(c, t);
+}
 #if TILE_VECTORS == 2
 static void group_two_blocked(const struct conv *c, struct tile t) {
-    group_run(c, t, 2, LANES / STEP);
+    group_run(c, t, 2, LANES / STEP, 0);
 }
-static void group_two_planar(const struct conv *c, struct tile t) { group_run(c, t, 2, 1); }
+static void group_two_planar(const struct conv *c, struct tile t) { group_run(c, t, 2, 1, 0); }
 #endif
 
 static void conv(const struct conv *c) {
@@ -100,7 +116,7 @@ static void conv(const struct conv *c) {
                 continue;
             }
 #endif
-            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(c, t);
+            group_one(c, t);
         }
 }
 

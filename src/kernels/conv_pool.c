@@ -3,7 +3,8 @@
  * A tile's pixels go from the registers that hold their sums straight into the running maximum of
  * their window. Windows of 2x2 lie whole inside tiles of two rows; for larger ones a tile is a
  * piece of one row, and the running maxima of some windows stay on the stack from row to row. Sums
- * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. */
+ * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. Only a
+ * window's first pixel needs its ReLU: what is below 0 is not above that. */
 #include "kernels/conv_tile.h"
 
 #define ROW_WINDOWS 8 /* whose running maxima are kept */
@@ -27,27 +28,27 @@ INLINE void window_write(const struct target *to, int i, int j, v16 best, i16 ce
 
 /* `windows` of row i from column j on, which x holds whole. */
 INLINE void pairs_run(const struct target *to, struct tile t, int i, int j, const int windows,
-                      const int vectors, const int pixel) {
+                      const int vectors, const int pixel, const int known) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
-    tile_sum(sum, to->c, t, 2, 2 * windows, vectors, pixel);
+    tile_sum(sum, to->c, t, 2, 2 * windows, vectors, pixel, known);
     UNROLL
     for (int k = 0; k < windows * vectors; k++) {
         const int v = k % vectors, w = k / vectors;
         v16 best = v_relu(sum[2 * w * vectors + v]);
         i16 cell = i_zero();
-        v_keep_larger(&best, &cell, v_relu(sum[(2 * w + 1) * vectors + v]), 1);
-        v_keep_larger(&best, &cell, v_relu(sum[(2 * w + 2 * windows) * vectors + v]), 2);
-        v_keep_larger(&best, &cell, v_relu(sum[(2 * w + 2 * windows + 1) * vectors + v]), 3);
+        v_keep_larger(&best, &cell, sum[(2 * w + 1) * vectors + v], 1);
+        v_keep_larger(&best, &cell, sum[(2 * w + 2 * windows) * vectors + v], 2);
+        v_keep_larger(&best, &cell, sum[(2 * w + 2 * windows + 1) * vectors + v], 3);
         window_write(to, i, j + w, best, cell, v);
     }
 }
 
 INLINE void pairs_choose(const struct target *to, struct tile t, int i, int j, int windows,
-                         const int vectors, const int pixel) {
+                         const int vectors, const int pixel, const int known) {
     switch (windows) {
-#define CASE(n)                                                              \
-    case n:                                                                  \
-        if (4 * n <= TILE_PIXELS) pairs_run(to, t, i, j, n, vectors, pixel); \
+#define CASE(n)                                                                     \
+    case n:                                                                         \
+        if (4 * n <= TILE_PIXELS) pairs_run(to, t, i, j, n, vectors, pixel, known); \
         break;
         CASE(1) CASE(2) CASE(3)
 #undef CASE
@@ -64,19 +65,19 @@ struct running {
 /* `columns` pixels of a row of windows, the first of which is pixel `at` of the row. first: cell of
  * window column 0. */
 INLINE void row_run(struct running *r, const struct target *to, struct tile t, int at, int first,
-                    const int columns, const int vectors, const int pixel) {
+                    const int columns, const int vectors, const int pixel, const int known) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
-    tile_sum(sum, to->c, t, 1, columns, vectors, pixel);
+    tile_sum(sum, to->c, t, 1, columns, vectors, pixel, known);
     int window = at / to->pool, column = at % to->pool;
     UNROLL
     for (int p = 0; p < columns; p++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            const v16 y = v_relu(sum[p * vectors + v]);
+            const v16 y = sum[p * vectors + v];
             v16 *best = &r->best[window * vectors + v];
             i16 *cell = &r->cell[window * vectors + v];
             if (first + column == 0) {
-                *best = y;
+                *best = v_relu(y);
                 *cell = i_zero();
             } else
                 v_keep_larger(best, cell, y, first + column);
@@ -86,11 +87,11 @@ INLINE void row_run(struct running *r, const struct target *to, struct tile t, i
 }
 
 INLINE void row_choose(struct running *r, const struct target *to, struct tile t, int at, int first,
-                       int columns, const int vectors, const int pixel) {
+                       int columns, const int vectors, const int pixel, const int known) {
     switch (columns) {
-#define CASE(n)                                                                \
-    case n:                                                                    \
-        if (n <= TILE_PIXELS) row_run(r, to, t, at, first, n, vectors, pixel); \
+#define CASE(n)                                                                       \
+    case n:                                                                           \
+        if (n <= TILE_PIXELS) row_run(r, to, t, at, first, n, vectors, pixel, known); \
         break;
         // clang-format off
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
@@ -102,7 +103,7 @@ INLINE void row_choose(struct running *r, const struct target *to, struct tile t
 
 /* `windows` of row i from column j on; windows may be partial. */
 INLINE void windows_run(const struct target *to, struct tile t, int i, int j, int windows,
-                        const int vectors, const int pixel) {
+                        const int vectors, const int pixel, const int known) {
     const struct map *x = &to->c->x;
     const int pool = to->pool;
     const int left = x->width - j * pool, below = x->height - i * pool;
@@ -115,7 +116,7 @@ INLINE void windows_run(const struct target *to, struct tile t, int i, int j, in
         int columns;
         for (int at = 0; at < width; at += columns, piece.x += columns * pixel) {
             columns = tile_length(width - at, TILE_PIXELS);
-            row_choose(&r, to, piece, at, row * pool, columns, vectors, pixel);
+            row_choose(&r, to, piece, at, row * pool, columns, vectors, pixel, known);
         }
     }
     for (int w = 0; w < windows; w++)
@@ -126,7 +127,7 @@ INLINE void windows_run(const struct target *to, struct tile t, int i, int j, in
 /* ---- one image, one group of output channels ---- */
 
 INLINE void group_run(const struct target *to, struct tile start, const int vectors,
-                      const int pixel) {
+                      const int pixel, const int known) {
     const struct map *x = &to->c->x, *what = &to->c->y;
     const int pool = to->pool;
     /* windows of a strip: one tile's, or enough to cut into even tiles */
@@ -140,24 +141,43 @@ INLINE void group_run(const struct target *to, struct tile start, const int vect
             t.x += i * pool * x->row + (ptrdiff_t)j * pool * pixel;
             if (j < whole) {
                 windows = tile_length(whole - j, PAIR_WINDOWS);
-                pairs_choose(to, t, i, j, windows, vectors, pixel);
+                pairs_choose(to, t, i, j, windows, vectors, pixel, known);
             } else {
                 windows = tile_length(what->width - j, most);
-                windows_run(to, t, i, j, windows, vectors, pixel);
+                windows_run(to, t, i, j, windows, vectors, pixel, known);
             }
         }
     }
 }
 
 static void group_one_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 1, LANES / STEP);
+    group_run(to, t, 1, LANES / STEP, 0);
 }
-static void group_one_planar(const struct target *to, struct tile t) { group_run(to, t, 1, 1); }
+static void group_one_planar(const struct target *to, struct tile t) { group_run(to, t, 1, 1, 0); }
+#if TILE_VECTORS == 1
+static void group_one_planar_3(const struct target *to, struct tile t) {
+    group_run(to, t, 1, 1, 3);
+}
+static void group_one_planar_5(const struct target *to, struct tile t) {
+    group_run(to, t, 1, 1, 5);
+}
+#endif
+static void group_one(const struct target *to, struct tile t) {
+    if (!STEP_PLANAR(&to->c->x)) group_one_blocked(to, t);
+#if TILE_VECTORS == 1
+    else if (to->c->kernel == 3)
+        group_one_planar_3(to, t);
+    else if (to->c->kernel == 5)
+        group_one_planar_5(to, t);
+#endif
+    else
+        group_one_planar(to, t);
+}
 #if TILE_VECTORS == 2
 static void group_two_blocked(const struct target *to, struct tile t) {
-    group_run(to, t, 2, LANES / STEP);
+    group_run(to, t, 2, LANES / STEP, 0);
 }
-static void group_two_planar(const struct target *to, struct tile t) { group_run(to, t, 2, 1); }
+static void group_two_planar(const struct target *to, struct tile t) { group_run(to, t, 2, 1, 0); }
 #endif
 
 static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
@@ -181,7 +201,7 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
                 continue;
             }
 #endif
-            (STEP_PLANAR(&c->x) ? group_one_planar : group_one_blocked)(&to, t);
+            group_one(&to, t);
         }
 }
 

@@ -15,16 +15,52 @@ struct tile {
     const float *bias;
 };
 
-/* sum[pixel * vectors + vector]. rows, columns, vectors and pixel (values from one pixel of x to
- * the next) are constants at every call, so that all inner loops unroll. The order of a sum does
- * not depend on the tile: bias, then block of x, tap, lane. */
-INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int rows,
-                     const int columns, const int vectors, const int pixel) {
+INLINE void tile_begin(v16 *sum, struct tile t, const int pixels, const int vectors) {
     UNROLL
     for (int v = 0; v < vectors; v++) {
         const v16 start = t.bias ? v_load(t.bias + v * LANES) : v_zero();
         UNROLL
-        for (int p = 0; p < rows * columns; p++) sum[p * vectors + v] = start;
+        for (int p = 0; p < pixels; p++) sum[p * vectors + v] = start;
+    }
+}
+
+/* tile_sum of a planar x and a kernel that is a constant: a row of taps at once. In narrow
+ * registers a tile is so small that loops over taps of one channel each took a third of the time
+ * (docs/speed.md). */
+INLINE void tile_sum_planar(v16 *sum, const struct conv *c, struct tile t, const int rows,
+                            const int columns, const int vectors, const int kernel) {
+    const ptrdiff_t row = c->x.row;
+    const float *w = t.weight;
+    for (int channel = 0; channel < c->x.channels; channel++, t.x += c->x.block)
+        for (int ky = 0; ky < kernel; ky++, w += kernel * vectors * LANES) {
+            UNROLL
+            for (int kx = 0; kx < kernel; kx++) {
+                const float *x = t.x + ky * row + kx;
+                load_again();
+                v16 weight[TILE_VECTORS];
+                UNROLL
+                for (int v = 0; v < vectors; v++)
+                    weight[v] = v_load(w + (kx * vectors + v) * LANES);
+                UNROLL
+                for (int p = 0; p < rows * columns; p++) {
+                    const v16 value = step_splat(x + p / columns * row + p % columns);
+                    UNROLL
+                    for (int v = 0; v < vectors; v++)
+                        sum[p * vectors + v] = step_fma(value, weight[v], sum[p * vectors + v]);
+                }
+            }
+        }
+}
+
+/* sum[pixel * vectors + vector]. rows, columns, vectors, pixel (values from one pixel of x to
+ * the next) and known (the kernel, or 0) are constants at every call, so that all inner loops
+ * unroll. The order of a sum does not depend on the tile: bias, then block of x, tap, lane. */
+INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int rows,
+                     const int columns, const int vectors, const int pixel, const int known) {
+    tile_begin(sum, t, rows * columns, vectors);
+    if (known) {
+        tile_sum_planar(sum, c, t, rows, columns, vectors, known);
+        return;
     }
     const int kernel = c->kernel;
     const ptrdiff_t row = c->x.row;

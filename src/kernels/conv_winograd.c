@@ -8,7 +8,6 @@
 #include "kernels/winograd.h"
 
 #define PARTS (LANES / VEC)
-#define PATCH_BYTES (192u << 10)
 
 /* Tile `t` of a map of images, row-major in each. */
 struct place {
@@ -54,8 +53,9 @@ INLINE void place_next(const struct tiling *t, struct place *p) {
     p->image++;
 }
 
-static struct tiling tiling_make(const struct map *x, int chunk, void *scratch) {
-    struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2, .chunk = chunk};
+static struct tiling tiling_make(const struct map *x, int images, void *scratch) {
+    struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2};
+    t.chunk = winograd_chunk(x->channels, winograd_tiles(x->height, x->width, images));
     t.block = (ptrdiff_t)t.chunk * LANES;
     t.position = t.block * map_blocks(x);
     t.patches = scratch;
@@ -118,11 +118,15 @@ static void patches_make(const struct tiling *t, const struct map *x, int first,
 
 /* ---- products ---- */
 
+/* Channels a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
+ * with AVX2, and all at once its instructions came too slowly (docs/speed.md). */
+#define PRODUCT_STEPS (VEC < 16 ? 4 : 1)
+
 /* One channel of `tiles` tiles times its `vectors` vectors of weights. */
 INLINE void product_step(v16 *sum, const float *x, const float *u, const int tiles,
                          const int vectors) {
     v16 weight[TILE_VECTORS];
-    __asm__ volatile("" ::: "memory");
+    if (PRODUCT_STEPS > 1) load_again();
     UNROLL
     for (int k = 0; k < vectors; k++) weight[k] = v_load(u + k * LANES);
     UNROLL
@@ -133,10 +137,6 @@ INLINE void product_step(v16 *sum, const float *x, const float *u, const int til
             sum[p * vectors + k] = v_fma(value, weight[k], sum[p * vectors + k]);
     }
 }
-
-/* Channels a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
- * with AVX2, and all at once its instructions came too slowly (docs/speed.md). */
-#define PRODUCT_STEPS (VEC < 16 ? 4 : 1)
 
 /* `tiles` tiles of one position times `vectors` vectors of weights; `next` values from a vector of
  * products to the next. */
@@ -251,9 +251,9 @@ INLINE void tile_pool(const struct sink *s, const v16 y[4], struct place at, int
     v16 best = v_relu(y[0]);
     i16 cell = i_zero();
     const bool right = 2 * at.column + 1 < s->c->x.width, below = 2 * at.row + 1 < s->c->x.height;
-    if (right) v_keep_larger(&best, &cell, v_relu(y[1]), 1);
-    if (below) v_keep_larger(&best, &cell, v_relu(y[2]), 2);
-    if (right && below) v_keep_larger(&best, &cell, v_relu(y[3]), 3);
+    if (right) v_keep_larger(&best, &cell, y[1], 1);
+    if (below) v_keep_larger(&best, &cell, y[2], 2);
+    if (right && below) v_keep_larger(&best, &cell, y[3], 3);
     v_store(what->data + at.image * what->image + block * what->block + at.row * what->row +
                 (ptrdiff_t)at.column * LANES,
             best);
@@ -291,22 +291,11 @@ INLINE void outputs_make(const struct tiling *t, const struct sink *s, int block
     }
 }
 
-/* Tiles of a chunk, for which scratch is booked. Narrow tiles: whole ones, and patches in less than
- * half of a smaller second-level cache (docs/speed.md). */
-static int product_chunk(int channels, int tiles) {
-    const int chunk = winograd_chunk(channels, tiles);
-    if (VEC == 16) return chunk;
-    const int fit = (int)(PATCH_BYTES / ((size_t)pack_blocks(channels) * WINOGRAD_POSITIONS *
-                                         LANES * sizeof(float)));
-    const int most = (fit < chunk ? fit : chunk) / TILE_PIXELS * TILE_PIXELS;
-    return most < TILE_PIXELS ? chunk : most;
-}
-
 static void conv_run(const struct sink *s) {
     const struct conv *c = s->c;
     const int tiles = winograd_tiles(c->x.height, c->x.width, c->images);
     const int channels = c->x.channels, blocks = map_blocks(&c->y);
-    const struct tiling t = tiling_make(&c->x, product_chunk(channels, tiles), c->scratch);
+    const struct tiling t = tiling_make(&c->x, c->images, c->scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
         patches_make(&t, &c->x, first, count);
@@ -453,7 +442,7 @@ static void winograd_outer(real *sum, const struct map *dy, const struct map *x,
                            void *scratch) {
     const int tiles = winograd_tiles(dy->height, dy->width, images);
     const int channels = x->channels, blocks = map_blocks(dy);
-    const struct tiling t = tiling_make(x, winograd_chunk(channels, tiles), scratch);
+    const struct tiling t = tiling_make(x, images, scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
         patches_make(&t, x, first, count);

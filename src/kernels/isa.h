@@ -50,6 +50,10 @@ void ISA(pool_run)(struct map *what, uint8_t *where, const struct map *x, int po
 #define TILE_SCALARS 2
 #endif
 
+/* Keeps the compiler from holding loaded values for later steps of an unrolled loop: where sums
+ * fill the registers, it would put others on the stack. */
+INLINE void load_again(void) { __asm__ volatile("" ::: "memory"); }
+
 /* Length of the next of the equal pieces, at most `most` each, that `left` is cut into: 32 pixels
  * in tiles of at most 14 are 11, 11 and 10, not 14, 14 and 4. */
 INLINE int tile_length(int left, int most) {

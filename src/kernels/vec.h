@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define VEC 16
@@ -213,13 +216,20 @@ INLINE i16 i_zero(void) {
     return r;
 }
 
-/* The 16 integers as bytes. */
+/* The 16 integers, 0 to 255, as bytes. */
 INLINE void i_store_bytes(uint8_t *p, i16 x) {
+#if VEC == 8 /* GCC would take them out one by one */
+    const __m256i pairs = _mm256_packs_epi32((__m256i)x.a, (__m256i)x.b);
+    const __m256i in_order = _mm256_permute4x64_epi64(pairs, 0xd8);
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi16(_mm256_castsi256_si128(in_order),
+                                                    _mm256_extracti128_si256(in_order, 1)));
+#else
     int32_t all[16];
 #define S(part, k) memcpy(all + k * VEC, &x.part, sizeof x.part);
     EACH(S)
 #undef S
     for (int i = 0; i < 16; i++) p[i] = (uint8_t)all[i];
+#endif
 }
 
 /* Sum of the 16 lanes, in a fixed tree. */
