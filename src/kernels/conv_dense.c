@@ -80,7 +80,7 @@ static void group_one_planar(const struct conv *c, struct tile t) { group_run(c,
 static void group_one_planar_3(const struct conv *c, struct tile t) { group_run(c, t, 1, 1, 3); }
 static void group_one_planar_5(const struct conv *c, struct tile t) { group_run(c, t, 1, 1, 5); }
 #endif
-static void group_one(const struct conv *c, struct tile t) {
+INLINE void group_one(const struct conv *c, struct tile t) {
     if (!STEP_PLANAR(&c->x)) group_one_blocked(c, t);
 #if TILE_VECTORS == 1
     else if (c->kernel == 3)

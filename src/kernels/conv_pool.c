@@ -3,8 +3,7 @@
  * A tile's pixels go from the registers that hold their sums straight into the running maximum of
  * their window. Windows of 2x2 lie whole inside tiles of two rows; for larger ones a tile is a
  * piece of one row, and the running maxima of some windows stay on the stack from row to row. Sums
- * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. Only a
- * window's first pixel needs its ReLU: what is below 0 is not above that. */
+ * and comparisons run in the order of conv and pool, so the result is theirs bit for bit. */
 #include "kernels/conv_tile.h"
 
 #define ROW_WINDOWS 8 /* whose running maxima are kept */
@@ -34,7 +33,7 @@ INLINE void pairs_run(const struct target *to, struct tile t, int i, int j, cons
     UNROLL
     for (int k = 0; k < windows * vectors; k++) {
         const int v = k % vectors, w = k / vectors;
-        v16 best = v_relu(sum[2 * w * vectors + v]);
+        v16 best = v_relu(sum[2 * w * vectors + v]); /* what is below 0 is not above that */
         i16 cell = i_zero();
         v_keep_larger(&best, &cell, sum[(2 * w + 1) * vectors + v], 1);
         v_keep_larger(&best, &cell, sum[(2 * w + 2 * windows) * vectors + v], 2);
@@ -73,11 +72,11 @@ INLINE void row_run(struct running *r, const struct target *to, struct tile t, i
     for (int p = 0; p < columns; p++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            const v16 y = sum[p * vectors + v];
+            const v16 y = v_relu(sum[p * vectors + v]);
             v16 *best = &r->best[window * vectors + v];
             i16 *cell = &r->cell[window * vectors + v];
             if (first + column == 0) {
-                *best = v_relu(y);
+                *best = y;
                 *cell = i_zero();
             } else
                 v_keep_larger(best, cell, y, first + column);
@@ -162,7 +161,7 @@ static void group_one_planar_5(const struct target *to, struct tile t) {
     group_run(to, t, 1, 1, 5);
 }
 #endif
-static void group_one(const struct target *to, struct tile t) {
+INLINE void group_one(const struct target *to, struct tile t) {
     if (!STEP_PLANAR(&to->c->x)) group_one_blocked(to, t);
 #if TILE_VECTORS == 1
     else if (to->c->kernel == 3)
