@@ -13,7 +13,10 @@ static const char *const lambdas[] = {"lambda-rec=1 lambda-m=1", "lambda-rec=5 l
                                       NULL};
 static const char *const both[] = {
     "dropout=0.5 lambda-rec=5 lambda-m=5", "dropout=0.8 lambda-rec=5 lambda-m=5",
-    "dropout=0.8 lambda-rec=20 lambda-m=20", "dropout=0.8 lambda-rec=100 lambda-m=5", NULL};
+    "dropout=0.8 lambda-rec=20 lambda-m=20", "dropout=0.8 lambda-rec=100 lambda-m=5",
+    /* from a thousand labels on a quarter of the batch goes over them too seldom */
+    "dropout=0.8 lambda-rec=100 lambda-m=5 labelled-share=0.5",
+    "dropout=0.8 lambda-rec=100 lambda-m=0 labelled-share=0.5", NULL};
 static const char *const sparsities[] = {"lambda-l1=0.01", "lambda-l1=0.1", NULL};
 static const char *const conv_dropouts[] = {"dropout-conv=0.1", "dropout-conv=0.3", NULL};
 
@@ -81,6 +84,11 @@ static const struct grid_row rows[] = {
      .colour = PHOTO_CHANGES,
      .without = "plus-convnet",
      .times = 2},
+    {.name = "consistency-convnet",
+     .title = "recipe plus by consistency alone, without decoder",
+     .options = "recipe=plus lambda-rec=0 lambda-m=0 pseudo-labels=0 balance=no consistency=30",
+     .colour = PHOTO_CHANGES,
+     .times = 3},
     {.name = NULL}};
 
 /* ---- The study -------------------------------------------------------------------------- */
