@@ -26,12 +26,75 @@ void ISA(pool_run)(struct map *what, uint8_t *where, const struct map *x, int po
             }
 }
 
-static void unpool(struct map *x, const struct map *what, const uint8_t *where,
-                   const struct map *gate, int pool, int images) {
-    const int blocks = map_blocks(what);
-    int32_t offset[256]; /* of each cell from its window's first */
+/* Larger windows are unpooled, or gathered from, cell by cell of the switch; in smaller ones every
+ * cell is compared with it, 16 channels at once. */
+#define COMPARED_POOL 3
+
+/* pool may be a constant. */
+INLINE void unpool_compared(struct map *x, const struct map *what, const uint8_t *where,
+                            const struct map *gate, const int pool, int images) {
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < map_blocks(what); b++)
+            for (int i = 0; i < what->height; i++) {
+                const int rows = smaller(pool, x->height - i * pool);
+                const float *from = what->data + n * what->image + b * what->block + i * what->row;
+                const float *open =
+                    gate ? gate->data + n * gate->image + b * gate->block + i * gate->row : NULL;
+                float *to = x->data + n * x->image + b * x->block + i * pool * x->row;
+                for (int j = 0; j < what->width;
+                     j++, from += LANES, where += LANES, to += pool * LANES) {
+                    const int columns = smaller(pool, x->width - j * pool);
+                    const i16 cell = i_load_bytes(where);
+                    v16 value = v_load(from);
+                    if (open) value = v_gate(value, v_load(open + j * LANES));
+                    for (int r = 0; r < rows; r++)
+                        for (int q = 0; q < columns; q++)
+                            v_store(to + r * x->row + q * LANES, v_only(value, cell, r * pool + q));
+                }
+            }
+}
+
+INLINE void gather_compared(struct map *what, const struct map *x, const uint8_t *where,
+                            const int pool, int images) {
+    for (int n = 0; n < images; n++)
+        for (int b = 0; b < map_blocks(what); b++)
+            for (int i = 0; i < what->height; i++) {
+                const int rows = smaller(pool, x->height - i * pool);
+                const float *from = x->data + n * x->image + b * x->block + i * pool * x->row;
+                float *to = what->data + n * what->image + b * what->block + i * what->row;
+                for (int j = 0; j < what->width;
+                     j++, to += LANES, where += LANES, from += pool * LANES) {
+                    const int columns = smaller(pool, x->width - j * pool);
+                    const i16 cell = i_load_bytes(where);
+                    v16 value = v_zero();
+                    for (int r = 0; r < rows; r++)
+                        for (int q = 0; q < columns; q++)
+                            value = v_either(value, v_only(v_load(from + r * x->row + q * LANES),
+                                                           cell, r * pool + q));
+                    v_store(to, value);
+                }
+            }
+}
+
+/* Of each cell from its window's first. */
+static void cell_offsets(int32_t offset[256], const struct map *x, int pool) {
     for (int cell = 0; cell < pool * pool; cell++)
         offset[cell] = (int32_t)(cell / pool * x->row + cell % pool * LANES);
+}
+
+static void unpool(struct map *x, const struct map *what, const uint8_t *where,
+                   const struct map *gate, int pool, int images) {
+    if (pool == 2) {
+        unpool_compared(x, what, where, gate, 2, images);
+        return;
+    }
+    if (pool <= COMPARED_POOL) {
+        unpool_compared(x, what, where, gate, pool, images);
+        return;
+    }
+    const int blocks = map_blocks(what);
+    int32_t offset[256];
+    cell_offsets(offset, x, pool);
     for (int n = 0; n < images; n++)
         for (int b = 0; b < blocks; b++) {
             float *map = x->data + n * x->image + b * x->block;
@@ -56,10 +119,17 @@ static void unpool(struct map *x, const struct map *what, const uint8_t *where,
 
 static void gather(struct map *what, const struct map *x, const uint8_t *where, int pool,
                    int images) {
+    if (pool == 2) {
+        gather_compared(what, x, where, 2, images);
+        return;
+    }
+    if (pool <= COMPARED_POOL) {
+        gather_compared(what, x, where, pool, images);
+        return;
+    }
     const int blocks = map_blocks(what);
     int32_t offset[256];
-    for (int cell = 0; cell < pool * pool; cell++)
-        offset[cell] = (int32_t)(cell / pool * x->row + cell % pool * LANES);
+    cell_offsets(offset, x, pool);
     for (int n = 0; n < images; n++)
         for (int b = 0; b < blocks; b++)
             for (int i = 0; i < what->height; i++) {

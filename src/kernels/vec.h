@@ -243,4 +243,36 @@ INLINE float v_sum(v16 x) {
     return (t[0] + t[2]) + (t[1] + t[3]);
 }
 
+/* 16 bytes as integers. */
+INLINE i16 i_load_bytes(const uint8_t *p) {
+    i16 r;
+#if VEC == 8
+    r.a = (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    r.b = (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
+#else
+    int32_t all[16];
+    for (int i = 0; i < 16; i++) all[i] = p[i];
+#define S(part, k) memcpy(&r.part, all + k * VEC, sizeof r.part);
+    EACH(S)
+#undef S
+#endif
+    return r;
+}
+
+/* index == i ? x : 0 */
+INLINE v16 v_only(v16 x, i16 index, int i) {
+#define S(part, k) x.part = (vx)((ix)x.part & (ix)(index.part == i));
+    EACH(S)
+#undef S
+    return x;
+}
+
+/* The bits of both, where at most one is not 0. */
+INLINE v16 v_either(v16 x, v16 y) {
+#define S(part, k) x.part = (vx)((ix)x.part | (ix)y.part);
+    EACH(S)
+#undef S
+    return x;
+}
+
 #endif
