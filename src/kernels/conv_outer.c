@@ -32,6 +32,7 @@ INLINE void tile_run(const struct outer *o, const int scalars, const int vectors
             const float *vector = o->vector + n * o->v->image + i * o->v->row;
             for (int j = 0; j < width; j += STEP, from += STEP * pixel, vector += STEP * LANES) {
                 v16 value[TILE_VECTORS];
+                if (VEC < 16) load_again(); /* neighbouring pixels share scalars */
                 UNROLL
                 for (int v = 0; v < vectors; v++) value[v] = v_load(vector + v * block);
                 UNROLL
