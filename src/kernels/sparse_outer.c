@@ -28,23 +28,26 @@ struct channel {
     bool first; /* dot holds nothing yet */
 };
 
+/* Entries whose dot products wait to be added across lanes. */
+#define WAITING (VEC == 16 ? VEC : 64)
+
 INLINE void channel_run(const struct channel *c, const int kernel, const int rows, const bool outer,
                         const bool dot) {
     const int taps = kernel * rows;
     /* weights that would not fit beside the sums are read again for each entry */
-    const bool held = dot && VEC == 16 && (!outer || taps <= 9);
+    const bool held = dot && (!outer || (VEC == 16 && taps <= 9));
     vx sum[HELD_TAPS], weight[HELD_TAPS];
     UNROLL
     for (int k = 0; k < taps; k++) {
         if (outer) sum[k] = x_load(c->sum + k * LANES);
         if (held) weight[k] = x_load(c->weight + k * LANES);
     }
-    float products[VEC * VEC];
-    for (int i = 0; i < c->count; i += VEC) {
-        const int end = c->count - i < VEC ? c->count - i : VEC;
+    float products[WAITING * VEC];
+    for (int i = 0; i < c->count; i += WAITING) {
+        const int end = c->count - i < WAITING ? c->count - i : WAITING;
         for (int j = 0; j < end; j++) {
             const float *p = c->dense + c->offset[i + j];
-            const vx value = x_splat_at(c->value + i + j);
+            const vx value = VEC == 16 ? x_splat_at(c->value + i + j) : x_splat(c->value[i + j]);
             vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
             UNROLL
             for (int y = 0; y < rows; y++, p += c->row) {
@@ -61,10 +64,12 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
             }
             if (dot) x_store(products + j * VEC, product[0] + product[1] + product[2]);
         }
-        if (dot) {
-            for (int j = end; j < VEC; j++) x_store(products + j * VEC, (vx){0});
-            const vx sums = x_sums(products);
-            x_store(c->dot + i, c->first ? sums : x_load(c->dot + i) + sums);
+        for (int j = 0; dot && j < end; j += VEC) {
+            if (end - j < VEC) /* else sums of what was never written */
+                for (int k = end; k < j + VEC; k++) x_store(products + k * VEC, (vx){0});
+            const vx sums = x_sums(products + j * VEC);
+            float *to = c->dot + i + j;
+            x_store(to, c->first ? sums : x_load(to) + sums);
         }
     }
     UNROLL
@@ -232,8 +237,8 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
     band_windows(band);
     for (int b = 0; b < map_blocks(&t->s->what); b++) lists_build(band, b, dot);
     for (int b = 0; b < map_blocks(t->dense); b++)
-        for (int part = 0; part < PARTS; part++)
-            for (int c = 0; c < channels; c++) {
+        for (int c = 0; c < channels; c++)
+            for (int part = 0; part < PARTS; part++) {
                 const size_t list = (size_t)c * (size_t)band->places;
                 const size_t packed =
                     (size_t)(b * channels + c) * (size_t)taps * LANES + (size_t)(part * VEC);

@@ -176,15 +176,15 @@ INLINE void v_keep_larger(v16 *best, i16 *index, v16 x, int i){
 #undef S
 }
 
-/* Sums of neighbours: of x's in the lower half, of y's in the upper. */
+/* Sums of neighbours: of x's in the lower half, of y's in the upper; with AVX2 of each half's. */
 INLINE vx x_pairs(vx x, vx y) {
 #if VEC == 16
     return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28,
                                    30) +
            __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #elif VEC == 8
-    return __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14) +
-           __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15);
+    return __builtin_shufflevector(x, y, 0, 2, 8, 10, 4, 6, 12, 14) +
+           __builtin_shufflevector(x, y, 1, 3, 9, 11, 5, 7, 13, 15);
 #else
     return __builtin_shufflevector(x, y, 0, 2, 4, 6) + __builtin_shufflevector(x, y, 1, 3, 5, 7);
 #endif
@@ -198,14 +198,17 @@ INLINE vx x_sums(const float *p) {
         t[i] = x_pairs(x_load(p + 2 * i * VEC), x_load(p + (2 * i + 1) * VEC));
     UNROLL
     for (int i = 0; i < VEC / 4; i++) t[i] = x_pairs(t[2 * i], t[2 * i + 1]);
-#if VEC >= 8
+#if VEC == 8
+    return __builtin_shufflevector(t[0], t[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+           __builtin_shufflevector(t[0], t[1], 4, 5, 6, 7, 12, 13, 14, 15);
+#else
+#if VEC == 16
     UNROLL
     for (int i = 0; i < VEC / 8; i++) t[i] = x_pairs(t[2 * i], t[2 * i + 1]);
-#endif
-#if VEC >= 16
     t[0] = x_pairs(t[0], t[1]);
 #endif
     return t[0];
+#endif
 }
 
 INLINE i16 i_zero(void) {
