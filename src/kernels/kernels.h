@@ -159,8 +159,8 @@ struct kernels {
     void (*conv_outer_bf16)(real *sum, const struct map *v, const struct map *s, int kernel,
                             int images);
 
-    /* See struct scatter. Every element of y is written; its sum runs by chunk of 32 channels,
-     * window, cell, channel, after the bias. */
+    /* See struct scatter. Every element of y is written; its sum runs in an order of the
+     * instruction set's own, after the bias. */
     void (*scatter)(const struct scatter *scatter);
 
     /* sum[((b * channels of s + c) * kernel^2 + cell) * LANES + lane] +=

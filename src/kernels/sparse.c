@@ -42,16 +42,21 @@ struct bands outer_bands(const struct sparse *s, int kernel) {
     return sparse_bands(s, kernel, OUTER_BYTES, OUTER_WINDOWS);
 }
 
-size_t scatter_scratch(const struct sparse *x, int channels, int kernel) {
+size_t scatter_scratch(const struct sparse *x, int y_channels, int kernel) {
     const struct bands bands = scatter_bands(x, kernel);
     const size_t margin = (size_t)kernel - 1;
     const size_t width = (size_t)x->what.width * (size_t)x->pool + margin;
     const size_t height = (size_t)bands.rows * (size_t)x->pool + margin;
-    const size_t chunks = (size_t)(x->what.channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS;
-    const size_t windows = (size_t)bands.images * (size_t)bands.rows * (size_t)x->what.width;
+    const size_t channels = (size_t)x->what.channels,
+                 rows = (size_t)bands.images * (size_t)bands.rows;
+    const size_t wide = (channels + SCATTER_CHANNELS - 1) / SCATTER_CHANNELS * rows *
+                        (size_t)x->what.width * sizeof(struct scatter_list);
+    const size_t narrow = (channels + NARROW_CHANNELS - 1) / NARROW_CHANNELS * rows *
+                          (size_t)narrow_lists(x->pool) * narrow_words(x->what.width, x->pool) *
+                          sizeof(int32_t);
     return (size_t)bands.images * height * width * LANES * sizeof(float) +
-           (size_t)pack_blocks(channels) * margin * width * LANES * sizeof(float) +
-           chunks * windows * sizeof(struct scatter_list);
+           (size_t)pack_blocks(y_channels) * margin * width * LANES * sizeof(float) +
+           narrow_weights(kernel) * sizeof(float) + (wide > narrow ? wide : narrow);
 }
 
 size_t sparse_scratch(const struct sparse *s, int kernel) {

@@ -44,7 +44,8 @@ struct bands sparse_bands(const struct sparse *s, int kernel, size_t bytes, int 
 /* Channels of a sparse map whose weights stay in the first-level cache in scatter. */
 #define SCATTER_CHANNELS 32
 
-/* The entries of one window and SCATTER_CHANNELS channels: sorted by cell for small pools. Vectors
+/* With 32 registers (scatter_wide.h):
+ * the entries of one window and SCATTER_CHANNELS channels: sorted by cell for small pools. Vectors
  * of 16 are stored, so each array has 16 places more. */
 struct scatter_list {
     float value[SCATTER_CHANNELS + 16];
@@ -53,6 +54,26 @@ struct scatter_list {
     uint8_t count[16]; /* of each cell; [0]: of all, for pools above SCATTER_SORTED */
 };
 #define SCATTER_SORTED 3 /* largest pool whose lists are sorted by cell */
+
+/* With fewer (scatter_narrow.h): the entries of a row of windows and NARROW_CHANNELS channels, of
+ * small pools in a list for each row of cells. Sizes in numbers of four bytes. */
+#define NARROW_CHANNELS 64
+
+static inline int narrow_lists(int pool) { return pool <= SCATTER_SORTED ? pool : 1; }
+
+/* Entries of a list, and a vector to overrun. */
+static inline int narrow_places(int windows) { return windows * NARROW_CHANNELS + LANES; }
+
+static inline size_t narrow_words(int windows, int pool) {
+    const bool sorted = pool <= SCATTER_SORTED;
+    return (sorted ? 2 : 3) * (size_t)narrow_places(windows) +
+           (sorted ? (size_t)(windows * pool) : 1);
+}
+
+/* Weights worked on at a time: of 10 taps, or one kernel row, and at most 8 output channels. */
+static inline size_t narrow_weights(int kernel) {
+    return (size_t)NARROW_CHANNELS * 8 * (size_t)(kernel > 10 ? kernel : 10);
+}
 
 /* The bands of both families. */
 struct bands scatter_bands(const struct sparse *x, int kernel);

@@ -1,5 +1,5 @@
 /* sparse_list.h - reading a sparse map, to turn it into lists of its nonzero values: with AVX-512
- * 16 places at a time by compressing registers, elsewhere place by place. */
+ * 16 places at a time by compressing registers, elsewhere VEC at a time by permuting lanes. */
 #ifndef SWWAE_KERNELS_SPARSE_LIST_H
 #define SWWAE_KERNELS_SPARSE_LIST_H
 
@@ -38,6 +38,55 @@ INLINE void transpose16(__m512i rows[16]) {
         rows[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
         rows[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
     }
+}
+#else
+/* The lanes set in mask m, in order, a byte each; the same for every m. */
+#define LANE(m, i) \
+    ((uint64_t)((m) >> (i)&1) * (i) << 8 * __builtin_popcount((m) & ((1 << (i)) - 1)))
+#define LANES_1(m)                                                                             \
+    LANE(m, 0) | LANE(m, 1) | LANE(m, 2) | LANE(m, 3) | LANE(m, 4) | LANE(m, 5) | LANE(m, 6) | \
+        LANE(m, 7)
+#define LANES_4(m) LANES_1(m), LANES_1((m) + 1), LANES_1((m) + 2), LANES_1((m) + 3)
+#define LANES_16(m) LANES_4(m), LANES_4((m) + 4), LANES_4((m) + 8), LANES_4((m) + 12)
+#define LANES_64(m) LANES_16(m), LANES_16((m) + 16), LANES_16((m) + 32), LANES_16((m) + 48)
+static const uint64_t lanes_of[256] = {LANES_64(0), LANES_64(64), LANES_64(128), LANES_64(192)};
+
+/* Which lanes of a vector a list takes. */
+struct taken {
+    ix order; /* those lanes, then others */
+    int count;
+};
+
+INLINE struct taken lanes_taken(ix take) {
+#if VEC == 8
+    const unsigned mask = (unsigned)_mm256_movemask_ps((__m256)take);
+#else
+    const unsigned mask = (take[0] & 1) | (take[1] & 2) | (take[2] & 4) | (take[3] & 8);
+#endif
+    return (struct taken){x_load_bytes((const uint8_t *)&lanes_of[mask]), __builtin_popcount(mask)};
+}
+
+INLINE vx lanes_first(vx x, const struct taken *t) {
+#if VEC == 8
+    return (vx)_mm256_permutevar8x32_ps((__m256)x, (__m256i)t->order);
+#else
+    return (vx){x[t->order[0]], x[t->order[1]], x[t->order[2]], x[t->order[3]]};
+#endif
+}
+
+INLINE void lanes_store(float *to, vx x, const struct taken *t) { x_store(to, lanes_first(x, t)); }
+
+INLINE void lanes_store_int(int32_t *to, ix x, const struct taken *t) {
+    const ix r = (ix)lanes_first((vx)x, t);
+    memcpy(to, &r, sizeof r);
+}
+
+/* 0, 1, 2.. */
+INLINE ix lane_numbers(void) {
+    ix r;
+    UNROLL
+    for (int k = 0; k < VEC; k++) r[k] = k;
+    return r;
 }
 #endif
 

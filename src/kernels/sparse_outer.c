@@ -28,14 +28,58 @@ struct channel {
     bool first; /* dot holds nothing yet */
 };
 
-/* Entries whose dot products wait to be added across lanes. */
-#define WAITING (VEC == 16 ? VEC : 64)
-
+#if VEC == 16
 INLINE void channel_run(const struct channel *c, const int kernel, const int rows, const bool outer,
                         const bool dot) {
     const int taps = kernel * rows;
     /* weights that would not fit beside the sums are read again for each entry */
-    const bool held = dot && (!outer || (VEC == 16 && taps <= 9));
+    const bool held = dot && (!outer || taps <= 9);
+    vx sum[HELD_TAPS], weight[HELD_TAPS];
+    UNROLL
+    for (int k = 0; k < taps; k++) {
+        if (outer) sum[k] = x_load(c->sum + k * LANES);
+        if (held) weight[k] = x_load(c->weight + k * LANES);
+    }
+    float products[VEC * VEC];
+    for (int i = 0; i < c->count; i += VEC) {
+        const int end = c->count - i < VEC ? c->count - i : VEC;
+        for (int j = 0; j < end; j++) {
+            const float *p = c->dense + c->offset[i + j];
+            const vx value = x_splat_at(c->value + i + j);
+            vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
+            UNROLL
+            for (int y = 0; y < rows; y++, p += c->row) {
+                UNROLL
+                for (int x = 0; x < kernel; x++) {
+                    const int k = y * kernel + x;
+                    vx pixel = x_load(p + x * LANES);
+                    if (outer && dot) pixel = x_held(pixel);
+                    if (outer) sum[k] += value * pixel;
+                    if (dot)
+                        product[k % 3] +=
+                            pixel * (held ? weight[k] : x_load(c->weight + k * LANES));
+                }
+            }
+            if (dot) x_store(products + j * VEC, product[0] + product[1] + product[2]);
+        }
+        if (dot) {
+            for (int j = end; j < VEC; j++) x_store(products + j * VEC, (vx){0});
+            const vx sums = x_sums(products);
+            x_store(c->dot + i, c->first ? sums : x_load(c->dot + i) + sums);
+        }
+    }
+    UNROLL
+    for (int k = 0; k < taps; k++)
+        if (outer) x_store(c->sum + k * LANES, sum[k]);
+}
+#else
+/* Entries whose dot products wait to be added across lanes. */
+#define WAITING 64
+
+INLINE void channel_run(const struct channel *c, const int kernel, const int rows, const bool outer,
+                        const bool dot) {
+    const int taps = kernel * rows;
+    const bool held = dot && !outer; /* weights beside sums do not fit: read for each entry */
     vx sum[HELD_TAPS], weight[HELD_TAPS];
     UNROLL
     for (int k = 0; k < taps; k++) {
@@ -47,7 +91,7 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
         const int end = c->count - i < WAITING ? c->count - i : WAITING;
         for (int j = 0; j < end; j++) {
             const float *p = c->dense + c->offset[i + j];
-            const vx value = VEC == 16 ? x_splat_at(c->value + i + j) : x_splat(c->value[i + j]);
+            const vx value = x_splat(c->value[i + j]);
             vx product[3] = {(vx){0}, (vx){0}, (vx){0}};
             UNROLL
             for (int y = 0; y < rows; y++, p += c->row) {
@@ -76,6 +120,7 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
     for (int k = 0; k < taps; k++)
         if (outer) x_store(c->sum + k * LANES, sum[k]);
 }
+#endif
 
 /* All kernel rows, `rows` at a time and the rest one at a time. */
 INLINE void channel_pieces(struct channel c, const int kernel, const int rows, const bool outer,
@@ -237,8 +282,8 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
     band_windows(band);
     for (int b = 0; b < map_blocks(&t->s->what); b++) lists_build(band, b, dot);
     for (int b = 0; b < map_blocks(t->dense); b++)
-        for (int c = 0; c < channels; c++)
-            for (int part = 0; part < PARTS; part++) {
+        for (int part = 0; part < PARTS; part++)
+            for (int c = 0; c < channels; c++) {
                 const size_t list = (size_t)c * (size_t)band->places;
                 const size_t packed =
                     (size_t)(b * channels + c) * (size_t)taps * LANES + (size_t)(part * VEC);

@@ -93,6 +93,18 @@ INLINE void x_store(float *p, vx x) { memcpy(p, &x, sizeof x); }
 
 INLINE vx x_splat(float x) { return x - (vx){0}; }
 
+/* VEC bytes as integers. */
+INLINE ix x_load_bytes(const uint8_t *p) {
+#if VEC == 8
+    return (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+#else
+    typedef uint8_t bytes __attribute__((vector_size(VEC)));
+    bytes r;
+    memcpy(&r, p, sizeof r);
+    return __builtin_convertvector(r, ix);
+#endif
+}
+
 /* Keeps the compiler from reading x from memory again at each use. */
 INLINE vx x_held(vx x) {
 #if defined(__x86_64__)
