@@ -4,6 +4,7 @@
  * A call runs again and again, with its first allocation failing, its second, and so on until it
  * makes no more; then the same with all allocations failing from there on. */
 #include "failing_memory.h"
+#include "shrink.h"
 
 #include "idx_bytes.h"
 #include "picture_files.h"
@@ -79,7 +80,7 @@ static void fail_each(const struct call *call) {
     if (call->look) call->look(SWWAE_OK);
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         long n = 1;
-        const int stride = for_ever ? call->stride_after : call->stride;
+        const int stride = (for_ever ? call->stride_after : call->stride) * shrink();
         while (try_one(call, n, for_ever, expected)) n += stride;
         print_message("%s: %ld allocations%s\n", call->name, n - 1,
                       for_ever ? ", and all after" : "");

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/rng.h"
 #include "engine/engine.h"
+#include "shrink.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -270,7 +271,7 @@ static void check(const struct example *x, bool dense) {
     assert_true(largest > 1e-4); /* the case reaches something */
     const double step = 1e-6;
     const size_t most = count > 10000 ? 100 : 400, stride = count > most ? count / most + 1 : 1;
-    for (size_t i = 0; i < count; i += stride) {
+    for (size_t i = 0; i < count; i += stride * (size_t)shrink()) {
         if (role_of(&network, i) == ROLE_RUNNING) continue; /* a statistic */
         const double kept = parameters[i];
         double total[2];

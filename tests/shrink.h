@@ -1,0 +1,15 @@
+/* shrink.h - the tests that would take hours under valgrind and ThreadSanitizer try one case of so
+ * many there: SWWAE_SHRINK, which tests/CMakeLists.txt sets for such builds. */
+#ifndef SWWAE_TESTS_SHRINK_H
+#define SWWAE_TESTS_SHRINK_H
+
+#include <stdlib.h>
+
+/* One case of how many; 1: every case. */
+static inline int shrink(void) {
+    const char *text = getenv("SWWAE_SHRINK");
+    const int cases = text ? atoi(text) : 1;
+    return cases > 1 ? cases : 1;
+}
+
+#endif
