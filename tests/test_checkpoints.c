@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "runs.h"
+#include "train/checkpoint.h"
 #include "train/model_file.h"
 
 /* A run that was stopped after a few saves, and the same without a stop. */
@@ -230,13 +231,60 @@ static void test_left_overs_go(void **state) {
     assert_true(there("untidy", "model.safetensors.tmp.x"));
 }
 
+/* A state that is not finite, or of another size, is neither kept nor taken. */
+static void test_odd_state(void **state) {
+    (void)state;
+    const struct settings adam = {.optimizer = OPTIMIZER_ADAM, .batch = 1, .average = 0.9};
+    const char *path = temporary_path("odd.safetensors");
+    struct swwae_model *model;
+    struct optimizer optimizer;
+    struct teacher teacher;
+    struct progress_state now = {.step = 7};
+    well(swwae_model_create(&model, "(2)3c-2p-3fc", 1, 6, 6, 1));
+    model->step = now.step;
+    well(optimizer_create(&optimizer, &model->network, &adam));
+    well(teacher_create(&teacher, &adam, model->network.classes));
+    well(checkpoint_check(model, &optimizer, &now, path));
+    model->parameters[5] = NAN;
+    assert_int_equal(checkpoint_check(model, &optimizer, &now, path), SWWAE_E_NUMERIC);
+    assert_non_null(strstr(swwae_last_error(), "step 7: parameter encoder.0.0.weight is not"));
+    model->parameters[5] = 0;
+
+    float *const arrays[] = {optimizer.m, optimizer.v, optimizer.average};
+    static const char *const names[] = {"optimizer.m", "optimizer.v", "optimizer.average"};
+    const float bad[] = {INFINITY, -1, NAN};
+    for (size_t i = 0; i < 3; i++) {
+        const float kept = arrays[i][3];
+        arrays[i][3] = bad[i];
+        if (i != 1) /* finite, but no mean of squares */
+            assert_int_equal(checkpoint_check(model, &optimizer, &now, path), SWWAE_E_NUMERIC);
+        well(checkpoint_write(path, NULL, model, &optimizer, &teacher, &now));
+        arrays[i][3] = kept;
+        struct progress_state found;
+        char expected[64];
+        snprintf(expected, sizeof expected, "value 3 of tensor %s is ", names[i]);
+        assert_int_equal(checkpoint_read(model, &optimizer, &teacher, &found, path),
+                         SWWAE_E_FORMAT);
+        if (!strstr(swwae_last_error(), expected)) fail_msg("%s", swwae_last_error());
+    }
+    const size_t size = optimizer.size;
+    optimizer.size = size - 1;
+    well(checkpoint_write(path, NULL, model, &optimizer, &teacher, &now));
+    optimizer.size = size;
+    assert_int_equal(checkpoint_read(model, &optimizer, &teacher, &now, path), SWWAE_E_FORMAT);
+    assert_non_null(strstr(swwae_last_error(), "tensor optimizer.m does not have the shape"));
+    teacher_free(&teacher);
+    optimizer_free(&optimizer);
+    model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_are_kept),   cmocka_unit_test(test_checksum),
         cmocka_unit_test(test_damaged_newest), cmocka_unit_test(test_both_damaged),
         cmocka_unit_test(test_begins_again),   cmocka_unit_test(test_model_is_mended),
         cmocka_unit_test(test_foreign_model),  cmocka_unit_test(test_second_is_refused),
-        cmocka_unit_test(test_left_overs_go),
+        cmocka_unit_test(test_left_overs_go),  cmocka_unit_test(test_odd_state),
     };
     return cmocka_run_group_tests(tests, make_whole, temporary_remove);
 }

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -281,6 +282,15 @@ def start(*arguments):
     return process
 
 
+def test_limit():
+    """A limit on the size of files is an error as a full disk is."""
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    result = run("train", *TINY, "--steps", "5", "--out", "limited", "--quiet", preexec_fn=small)
+    check("a limit on files is told", result.returncode == 1
+          and result.stderr.startswith("swwae train: limited/")
+          and result.stderr.endswith("cannot be written (File too large)\n"), told(result))
+
+
 def test_stop():
     process = start(*TINY, "--steps", "1000000", "--json", "--out", "stopped")
     time.sleep(1)
@@ -376,4 +386,4 @@ def test_terminal():
 
 
 if __name__ == "__main__":
-    main(test_top, test_help, test_mistakes, test_train, test_best, test_stop, test_terminal)
+    main(test_top, test_help, test_mistakes, test_train, test_best, test_limit, test_stop, test_terminal)
