@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,7 @@ def main(*tests):
     if len(sys.argv) != 2:
         sys.exit(f"usage: python3 {sys.argv[0]} PATH/TO/swwae")
     sys.argv[1] = path()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
