@@ -9,6 +9,7 @@
 #include "idx_bytes.h"
 #include "picture_files.h"
 #include "runs.h"
+#include "study/finished.h"
 #include "study/linear.h"
 #include "study/table.h"
 
@@ -457,6 +458,10 @@ static void test_training(void **state) {
 
 /* ---- Studies ------------------------------------------------------------------------------- */
 
+#define TRAININGS                                                                \
+    "training,version,kernels,rec,error,validation_error,seconds,core_seconds\n" \
+    "a,0.1.0,avx2,0.1,2,3,4,5\nb,0.1.0,avx2,,2,3,4,\n"
+
 static swwae_status act_linear(void) {
     struct linear linear = {0};
     float y[12] = {1, 2, 4, 8, 9, 3, 5, 7, 1, 0, 2, 6};
@@ -496,11 +501,37 @@ static void look_page(swwae_status status) {
     look_folder(status);
 }
 
+static void write_trainings(void) {
+    temporary_write(FINISHED_FILE, TRAININGS, sizeof TRAININGS - 1);
+}
+
+/* Two finished trainings read and more noted than there is room for, then saved. */
+static swwae_status act_finished(void) {
+    swwae_status status = SWWAE_OK;
+    struct study study = {0};
+    struct finished finished = {0};
+    const struct training_result result = {.rec = NAN, .error = 1.5, .seconds = 3};
+    char name[16];
+    snprintf(study.folder, sizeof study.folder, "%s", temporary_folder);
+    TRY(finished_read(&finished, &study));
+    for (int i = 0; i < 70; i++) {
+        snprintf(name, sizeof name, "training-%d", i);
+        TRY(finished_note(&finished, name, &result));
+    }
+    TRY(finished_save(&finished, &study));
+    add(&finished.count, sizeof finished.count);
+fail:
+    finished_free(&finished);
+    return status;
+}
+
 static void test_studies(void **state) {
     (void)state;
-    static const struct call calls[] = {{"linear", NULL, act_linear, NULL, 1, 1},
-                                        {"table", NULL, act_table, NULL, 1, 1},
-                                        {"page", NULL, act_page, look_page, 1, 1}};
+    static const struct call calls[] = {
+        {"linear", NULL, act_linear, NULL, 1, 1},
+        {"table", NULL, act_table, NULL, 1, 1},
+        {"page", NULL, act_page, look_page, 1, 1},
+        {"finished", write_trainings, act_finished, look_folder, 1, 1}};
     make_images();
     temporary_write("table.csv", "a,b\n1,2\n3,4\n5,6\n", 16);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) fail_each(&calls[i]);
