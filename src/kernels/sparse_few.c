@@ -1,14 +1,14 @@
 /* sparse_few.c - weight gradients and gradients at the switches against a planar map, the image of
  * one channel or three.
  *
- * Here the vector runs over 16 sparse channels, zeros included: no lists. Each lane wants another
- * pixel of its window's patch, so the patch's rows lie in registers, eight pixels each, and a
- * permutation by the lanes' switches gives all lanes the pixel under one kernel cell. That needs
- * AVX-512's permutations, a patch of at most eight columns, and at most four rows to choose from;
- * elsewhere the dense kernels are faster. */
+ * Here the vector runs over sparse channels, zeros included: no lists. Each lane wants another
+ * pixel of its window's patch. With AVX-512 the patch's rows lie in registers, eight pixels each,
+ * and a permutation by the lanes' switches gives all lanes the pixel under one kernel cell: that
+ * takes a patch of at most eight columns, and at most four rows to choose from. Elsewhere, for
+ * windows of 2 x 2, each lane chooses between four pixels that all lanes have: one of two rows,
+ * then one of two columns, which neighbouring kernel cells share. Other windows are left to the
+ * dense kernels. */
 #include "kernels/sparse_list.h"
-
-#if VEC == 16
 
 /* What one plane of the dense map is asked. */
 struct few {
@@ -19,6 +19,8 @@ struct few {
     float *sum;
     int plane, kernel, images;
 };
+
+#if VEC == 16
 
 /* Two rows of a patch, of which the columns in the mask exist. */
 INLINE __m512 row_pair(const float *above, const float *below, __mmask8 columns) {
@@ -114,6 +116,111 @@ INLINE void kernel_run(const struct few *f, const bool outer, const bool dot) {
     }
 }
 
+static bool sparse_few(int pool, int kernel) {
+    return pool >= 2 && pool <= 4 && kernel <= 7 && pool + kernel - 1 <= 8;
+}
+
+#else
+
+/* yes where set's sign bit is, else no */
+INLINE vx x_choose(vx no, vx yes, ix set) {
+#if VEC == 8
+    return (vx)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)set);
+#else
+    set >>= 31;
+    return (vx)(((ix)yes & set) | ((ix)no & ~set));
+#endif
+}
+
+/* Kernel rows first.. of one part of block b. */
+INLINE void rows_run(const struct few *f, int b, int part, int first, const int kernel,
+                     const int rows, const bool outer, const bool dot) {
+    const struct sparse *s = f->s;
+    const struct map *d = f->dense;
+    const int radius = kernel / 2, bottom = s->height - 1 + radius;
+    const size_t packed =
+        ((size_t)b * kernel * kernel + (size_t)(first * kernel)) * LANES + (size_t)part;
+    const float *weight = dot ? f->weight + packed : NULL;
+    vx sum[14];
+    UNROLL
+    for (int k = 0; k < rows * kernel; k++)
+        if (outer) sum[k] = x_load(f->sum + packed + k * LANES);
+    for (int n = 0; n < f->images; n++)
+        for (int i = 0; i < s->what.height; i++) {
+            /* the last window's patch may reach below the map, its switches do not */
+            const float *row[3];
+            for (int y = 0; y <= rows; y++) {
+                const int at = i * 2 - radius + first + y;
+                row[y] = d->data + n * d->image + f->plane * d->block - radius +
+                         (at < bottom ? at : bottom) * d->row;
+            }
+            const float *what = sparse_what(&s->what, n, b, i, 0) + part;
+            const float *gate = s->gate ? sparse_what(s->gate, n, b, i, 0) + part : NULL;
+            const uint8_t *where = sparse_where(s, n, b, i, 0) + part;
+            float *to = dot ? map_at(f->what, n, b * LANES, i, 0) + part : NULL;
+            for (int j = 0; j < s->what.width; j++) {
+                const ix cell = x_load_bytes(where + j * LANES);
+                /* bits 0 and 1 where a choice looks: at the sign */
+                const ix right = cell << 31, lower = cell << 30;
+                vx value = x_load(what + j * LANES);
+                if (gate) value = (vx)((ix)value & (x_load(gate + j * LANES) > 0));
+                /* there is no column right of a partial window's, nor a switch */
+                const int last = j * 2 + 1 < s->width ? kernel : kernel - 1;
+                vx product[2] = {(vx){0}, (vx){0}}, left[2];
+                UNROLL
+                for (int x = 0; x <= kernel; x++) {
+                    const int column = j * 2 + (x < kernel ? x : last);
+                    vx above = x_splat(row[0][column]);
+                    UNROLL
+                    for (int y = 0; y < rows; y++) {
+                        const int k = y * kernel + x - 1;
+                        const vx below = x_splat(row[y + 1][column]);
+                        const vx chosen = x_choose(above, below, lower);
+                        above = below;
+                        if (x > 0) {
+                            const vx pixel = x_choose(left[y], chosen, right);
+                            if (outer) sum[k] += value * pixel;
+                            if (dot) product[k % 2] += pixel * x_load(weight + k * LANES);
+                        }
+                        left[y] = chosen;
+                    }
+                }
+                if (!dot) continue;
+                vx total = product[0] + product[1];
+                if (gate) total = (vx)((ix)total & (x_load(gate + j * LANES) > 0));
+                if (first > 0 || f->plane > 0) total += x_load(to + j * LANES);
+                x_store(to + j * LANES, total);
+            }
+        }
+    UNROLL
+    for (int k = 0; k < rows * kernel; k++)
+        if (outer) x_store(f->sum + packed + k * LANES, sum[k]);
+}
+
+INLINE void pool_run(const struct few *f, const int kernel, const int rows, const bool outer,
+                     const bool dot) {
+    for (int b = 0; b < map_blocks(&f->s->what); b++)
+        for (int part = 0; part < LANES; part += VEC) {
+            int first = 0;
+            for (; first + rows <= kernel; first += rows)
+                rows_run(f, b, part, first, kernel, rows, outer, dot);
+            for (; first < kernel; first++) rows_run(f, b, part, first, kernel, 1, outer, dot);
+        }
+}
+
+INLINE void kernel_run(const struct few *f, const bool outer, const bool dot) {
+    switch (f->kernel) {
+    case 1: pool_run(f, 1, 1, outer, dot); break;
+    case 3: pool_run(f, 3, 2, outer, dot); break;
+    case 5: pool_run(f, 5, 2, outer, dot); break;
+    case 7: pool_run(f, 7, 1, outer, dot); break;
+    }
+}
+
+static bool sparse_few(int pool, int kernel) { return pool == 2 && kernel <= 7; }
+
+#endif
+
 void ISA(sparse_few_run)(real *sum, struct map *what, const struct sparse *s,
                          const struct map *dense, const real *weight, int kernel, int images) {
     const size_t size = (size_t)map_blocks(&s->what) * LANES * (size_t)(kernel * kernel);
@@ -130,27 +237,9 @@ void ISA(sparse_few_run)(real *sum, struct map *what, const struct sparse *s,
             kernel_run(&f, true, true);
         else if (sum)
             kernel_run(&f, true, false);
-        else
+        else if (what)
             kernel_run(&f, false, true);
     }
 }
-
-static bool sparse_few(int pool, int kernel) {
-    return pool >= 2 && pool <= 4 && kernel <= 7 && pool + kernel - 1 <= 8;
-}
-
-#else
-
-void ISA(sparse_few_run)(real *sum, struct map *what, const struct sparse *s,
-                         const struct map *dense, const real *weight, int kernel, int images) {
-    (void)sum, (void)what, (void)s, (void)dense, (void)weight, (void)kernel, (void)images;
-}
-
-static bool sparse_few(int pool, int kernel) {
-    (void)pool, (void)kernel;
-    return false;
-}
-
-#endif
 
 void ISA(sparse_few_install)(struct kernels *table) { table->sparse_few = sparse_few; }
