@@ -141,7 +141,7 @@ INLINE void product_step(v16 *sum, const float *x, const float *u, const int til
 /* `tiles` tiles of one position times `vectors` vectors of weights; `next` values from a vector of
  * products to the next. */
 INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t block, const float *u,
-                        int channels, const int tiles, const int vectors) {
+                        const float *soon, int channels, const int tiles, const int vectors) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
     UNROLL
     for (int k = 0; k < tiles * vectors; k++) sum[k] = v_zero();
@@ -153,6 +153,7 @@ INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t blo
             UNROLL
             for (int k = 0; k < PRODUCT_STEPS; k++, x++, u += vectors * LANES)
                 product_step(sum, x, u, tiles, vectors);
+            if (PRODUCT_STEPS > 1) __builtin_prefetch(soon, 0, 2), soon += LANES;
         }
         for (; left > 0; left--, x++, u += vectors * LANES) product_step(sum, x, u, tiles, vectors);
     }
@@ -165,11 +166,12 @@ INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t blo
 }
 
 INLINE void product_choose(float *to, ptrdiff_t next, const float *v, ptrdiff_t block,
-                           const float *u, int channels, int tiles, const int vectors) {
+                           const float *u, const float *soon, int channels, int tiles,
+                           const int vectors) {
     switch (tiles) {
-#define CASE(n)                                                                         \
-    case n:                                                                             \
-        if (n <= TILE_PIXELS) product_run(to, next, v, block, u, channels, n, vectors); \
+#define CASE(n)                                                                               \
+    case n:                                                                                   \
+        if (n <= TILE_PIXELS) product_run(to, next, v, block, u, soon, channels, n, vectors); \
         break;
         // clang-format off
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
@@ -185,10 +187,13 @@ INLINE void products_make(const struct tiling *t, const float *u, int channels, 
     for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
         const float *v = t->patches + position * t->position;
         float *to = t->products + position * next_position(t, vectors);
+        /* each piece fetches some of the next position's weights from a far cache */
+        const float *soon = u + (ptrdiff_t)channels * vectors * LANES;
         int count;
         for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * next_tile()) {
             count = tile_length(tiles - k, TILE_PIXELS);
-            product_choose(to, next_vector(t), v, t->block, u, channels, count, vectors);
+            product_choose(to, next_vector(t), v, t->block, u, soon, channels, count, vectors);
+            soon += channels / PRODUCT_STEPS * LANES;
         }
         u += (ptrdiff_t)channels * vectors * LANES;
     }
