@@ -47,12 +47,9 @@ void *arena_take(struct arena *arena, size_t count, size_t bytes) {
 
 static void *take_memory(size_t size) {
 #if defined(MADV_HUGEPAGE) && !defined(ARENA_ASAN)
-    if (size >= HUGE_PAGE / 2) {
-        const size_t rest = size % HUGE_PAGE;
-        /* a last page that is half used may be a large one too */
-        if (rest >= HUGE_PAGE / 2) size += HUGE_PAGE - rest;
+    if (size >= 2 * HUGE_PAGE) {
         void *base = aligned_alloc(HUGE_PAGE, size);
-        if (base) madvise(base, size, MADV_HUGEPAGE); /* only advice */
+        if (base) madvise(base, size, MADV_HUGEPAGE); /* only advice; what is left over is small */
         return base;
     }
 #endif
