@@ -42,6 +42,10 @@ struct bands outer_bands(const struct sparse *s, int kernel) {
     return sparse_bands(s, kernel, OUTER_BYTES, OUTER_WINDOWS);
 }
 
+struct bands outer_bands_copied(const struct sparse *s, int kernel) {
+    return sparse_bands(s, kernel, 2 * OUTER_BYTES, OUTER_WINDOWS);
+}
+
 size_t scatter_scratch(const struct sparse *x, int y_channels, int kernel) {
     const struct bands bands = scatter_bands(x, kernel);
     const size_t margin = (size_t)kernel - 1;
@@ -60,11 +64,14 @@ size_t scatter_scratch(const struct sparse *x, int y_channels, int kernel) {
 }
 
 size_t sparse_scratch(const struct sparse *s, int kernel) {
-    const struct bands bands = outer_bands(s, kernel);
-    const size_t places = (size_t)outer_places(s, bands);
+    const struct bands bands = outer_bands_copied(s, kernel);
+    const size_t places = (size_t)outer_places(s, bands), pool = (size_t)s->pool;
     const size_t channels = (size_t)pack_blocks(s->what.channels) * LANES;
+    const size_t margin = (size_t)kernel - 1;
+    const size_t copy = (size_t)bands.images * ((size_t)bands.rows * pool + margin) *
+                        ((size_t)s->what.width * pool + margin) * 8;
     /* two numbers a window; a count a channel; three numbers and a dot product an entry */
-    return (places * 2 + channels * (1 + places * 4)) * sizeof(float);
+    return (copy + places * 2 + channels * (1 + places * 4)) * sizeof(float);
 }
 
 size_t pack_sparse_size(int dense, int sparse, int kernel, int lanes) {

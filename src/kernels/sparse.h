@@ -78,6 +78,8 @@ static inline size_t narrow_weights(int kernel) {
 /* The bands of both families. */
 struct bands scatter_bands(const struct sparse *x, int kernel);
 struct bands outer_bands(const struct sparse *s, int kernel);
+/* Of a register's width of 8 floats or less, copied: not smaller. */
+struct bands outer_bands_copied(const struct sparse *s, int kernel);
 
 /* Places for one channel's list in sparse_outer: windows of a band, and a vector to overrun. */
 static inline int outer_places(const struct sparse *s, struct bands bands) {

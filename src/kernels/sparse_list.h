@@ -81,6 +81,42 @@ INLINE void lanes_store_int(int32_t *to, ix x, const struct taken *t) {
     memcpy(to, &r, sizeof r);
 }
 
+/* rows[i][j] = rows[j][i] */
+INLINE void x_transpose(vx rows[VEC]) {
+    vx t[VEC];
+#if VEC == 8
+    UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    UNROLL
+    for (int i = 0; i < 8; i += 4) {
+        rows[i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        rows[i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        rows[i + 2] = __builtin_shufflevector(t[i + 1], t[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        rows[i + 3] = __builtin_shufflevector(t[i + 1], t[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        t[i] = __builtin_shufflevector(rows[i], rows[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        t[i + 4] = __builtin_shufflevector(rows[i], rows[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    UNROLL
+    for (int i = 0; i < 8; i++) rows[i] = t[i];
+#else
+    UNROLL
+    for (int i = 0; i < 4; i += 2) {
+        t[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 4, 1, 5);
+        t[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 6, 3, 7);
+    }
+    rows[0] = __builtin_shufflevector(t[0], t[2], 0, 1, 4, 5);
+    rows[1] = __builtin_shufflevector(t[0], t[2], 2, 3, 6, 7);
+    rows[2] = __builtin_shufflevector(t[1], t[3], 0, 1, 4, 5);
+    rows[3] = __builtin_shufflevector(t[1], t[3], 2, 3, 6, 7);
+#endif
+}
+
 /* 0, 1, 2.. */
 INLINE ix lane_numbers(void) {
     ix r;

@@ -1,9 +1,11 @@
-/* sparse_outer.c - weight gradients with a sparse operand, and the gradient at the switches.
+/* sparse_outer.c - weight gradients with a sparse operand, and the gradient at
+ * the switches.
  *
- * A band of windows is turned into one list a sparse channel: value, pixel and place of the
- * result. Then by block of dense channels, sparse channel, entry: the band's pixels of one block
- * stay in the first-level cache and a channel's kernel^2 sums (and weights) in registers, while
- * each entry meets its patch. The dot products of VEC entries are added across lanes at once. */
+ * A band of windows is turned into one list a sparse channel: value, pixel and
+ * place of the result. Then by block of dense channels, sparse channel, entry:
+ * the band's pixels of one block stay in the first-level cache and a channel's
+ * kernel^2 sums (and weights) in registers, while each entry meets its patch.
+ * The dot products of VEC entries are added across lanes at once. */
 #include "kernels/sparse_list.h"
 
 #define PARTS (LANES / VEC)
@@ -98,7 +100,7 @@ INLINE void channel_run(const struct channel *c, const int kernel, const int row
                 UNROLL
                 for (int x = 0; x < kernel; x++) {
                     const int k = y * kernel + x;
-                    vx pixel = x_load(p + x * LANES);
+                    vx pixel = x_load(p + x * VEC);
                     if (outer && dot) pixel = x_held(pixel);
                     if (outer) sum[k] += value * pixel;
                     if (dot)
@@ -177,32 +179,81 @@ struct band {
     int image, images, row, rows; /* windows */
     int windows;
     int places; /* of a list */
-    /* of each window, from the band's first image: its patches' corner, its place in the result */
+    /* of each window, from the band's first image: its patches' corner, its place
+     * in the result */
     int32_t *corner, *to;
     /* (channel) and (channel, places) */
     int32_t *count, *offset, *target;
     float *value, *dot;
+#if VEC < 16
+    float *copy;         /* what the band meets of one part of a block of the dense map,
+                            side by side */
+    int columns, height; /* of an image's copy */
+#endif
 };
+
+#if VEC == 16
+/* The corner of a window's patch from where offsets start. */
+INLINE ptrdiff_t band_corner(const struct band *band, int image, int row, int column) {
+    const struct map *d = band->t->dense;
+    const int pool = band->t->s->pool, radius = band->t->kernel / 2;
+    return image * d->image + (row * pool - radius) * d->row + (column * pool - radius) * LANES;
+}
+
+INLINE const float *band_dense(const struct band *band, int b, int part) {
+    const struct map *d = band->t->dense;
+    return d->data + band->image * d->image + b * d->block + part * VEC;
+}
+
+INLINE ptrdiff_t band_row(const struct band *band) { return band->t->dense->row; }
+#else
+INLINE ptrdiff_t band_corner(const struct band *band, int image, int row, int column) {
+    const int pool = band->t->s->pool, y = image * band->height + (row - band->row) * pool;
+    return (ptrdiff_t)(y * band->columns + column * pool) * VEC;
+}
+
+/* Where offsets start in one part of block b: here in a copy, since its pixels
+ * are met by every sparse channel, and half as wide twice as many images fit
+ * the first-level cache. */
+static void band_copy(const struct band *band, int b, int part) {
+    const struct map *d = band->t->dense;
+    const int radius = band->t->kernel / 2, first = band->row * band->t->s->pool;
+    const int wide = d->width + 2 * radius, high = d->height + 2 * radius - first;
+    const int width = band->columns < wide ? band->columns : wide;
+    const int height = band->height < high ? band->height : high;
+    for (int n = 0; n < band->images; n++)
+        for (int y = 0; y < height; y++) {
+            const float *from = d->data + (band->image + n) * d->image + b * d->block +
+                                (first + y - radius) * d->row - radius * LANES + part * VEC;
+            float *to = band->copy + (n * band->height + y) * band->columns * VEC;
+            for (int x = 0; x < width; x++) x_store(to + x * VEC, x_load(from + x * LANES));
+        }
+}
+
+INLINE const float *band_dense(const struct band *band, int b, int part) {
+    (void)b, (void)part;
+    return band->copy;
+}
+
+INLINE ptrdiff_t band_row(const struct band *band) { return (ptrdiff_t)band->columns * VEC; }
+#endif
 
 static void band_windows(struct band *band) {
     const struct task *t = band->t;
     const struct sparse *s = t->s;
-    const int radius = t->kernel / 2;
     int w = 0;
     for (int n = 0; n < band->images; n++)
         for (int i = band->row; i < band->row + band->rows; i++)
             for (int j = 0; j < s->what.width; j++, w++) {
-                band->corner[w] =
-                    (int32_t)(n * t->dense->image + (i * s->pool - radius) * t->dense->row +
-                              (j * s->pool - radius) * LANES);
+                band->corner[w] = (int32_t)band_corner(band, n, i, j);
                 if (t->what)
                     band->to[w] = (int32_t)(n * t->what->image + i * t->what->row + j * LANES);
             }
     band->windows = w;
 }
 
-/* Lists of the 16 channels of block b. With dot products wanted every open window has an entry;
- * else every window that is not zero. */
+/* Lists of the 16 channels of block b. With dot products wanted every open
+ * window has an entry; else every window that is not zero. */
 INLINE void lists_build(struct band *band, int b, const bool dot) {
     const struct task *t = band->t;
     const struct sparse *s = t->s;
@@ -255,20 +306,52 @@ INLINE void lists_build(struct band *band, int b, const bool dot) {
         }
     }
 #else
-    int32_t cell_offset[256];
-    for (int c = 0; c < s->pool * s->pool; c++)
-        cell_offset[c] = (int32_t)(c / s->pool * t->dense->row + c % s->pool * LANES);
-    for (int w = 0; w < band->windows; w++) {
-        const int image = band->image + n, row = band->row + i;
-        const float *value = sparse_what(&s->what, image, b, row, j);
-        const float *open = s->gate ? sparse_what(s->gate, image, b, row, j) : NULL;
-        const uint8_t *cell = sparse_where(s, image, b, row, j);
-        for (int c = 0; c < channels; c++) {
-            const size_t at = (size_t)(b * LANES + c) * (size_t)band->places + (size_t)count[c];
-            band->value[at] = value[c];
-            band->offset[at] = band->corner[w] + cell_offset[cell[c]];
-            if (dot) band->target[at] = band->to[w];
-            count[c] += (!open || open[c] > 0) && (dot || value[c] != 0);
+    const int32_t inverse = (65536 + s->pool - 1) / s->pool;
+    const int32_t down = (band->columns - s->pool) * VEC;
+    for (int w = 0; w < band->windows; w += VEC) {
+        const int used = band->windows - w < VEC ? band->windows - w : VEC;
+        const float *what[VEC], *gate[VEC];
+        const uint8_t *where[VEC];
+        for (int k = 0; k < VEC; k++) {
+            const int image = band->image + n, row = band->row + i;
+            what[k] = sparse_what(&s->what, image, b, row, j);
+            gate[k] = s->gate ? sparse_what(s->gate, image, b, row, j) : what[k];
+            where[k] = sparse_where(s, image, b, row, j);
+            if (k + 1 >= used) continue; /* beyond the last: it once more */
+            if (++j == s->what.width) j = 0, i++;
+            if (i == band->rows) i = 0, n++;
+        }
+        const ix inside = lane_numbers() < used;
+        ix corner, to;
+        memcpy(&corner, band->corner + w, sizeof corner);
+        memcpy(&to, band->to + w, sizeof to);
+        for (int part = 0; part < LANES; part += VEC) {
+            vx value[VEC], open[VEC], offset[VEC];
+            UNROLL
+            for (int k = 0; k < VEC; k++) {
+                const ix cell = x_load_bytes(where[k] + part);
+                value[k] = x_load(what[k] + part);
+                /* cell / pool, exact below 256 */
+                offset[k] = (vx)(cell * VEC + (cell * inverse >> 16) * down);
+                open[k] = x_load(gate[k] + part);
+            }
+            x_transpose(value);
+            x_transpose(offset);
+            if (s->gate) x_transpose(open);
+            UNROLL
+            for (int c = 0; c < VEC; c++) {
+                if (part + c >= channels) continue;
+                const size_t at =
+                    (size_t)(b * LANES + part + c) * (size_t)band->places + (size_t)count[part + c];
+                ix take = inside;
+                if (s->gate) take &= open[c] > 0;
+                if (!dot) take &= value[c] != 0;
+                const struct taken taken = lanes_taken(take);
+                lanes_store(band->value + at, value[c], &taken);
+                lanes_store_int(band->offset + at, (ix)offset[c] + corner, &taken);
+                if (dot) lanes_store_int(band->target + at, to, &taken);
+                count[part + c] += taken.count;
+            }
         }
         if (++j == s->what.width) j = 0, i++;
         if (i == band->rows) i = 0, n++;
@@ -282,7 +365,10 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
     band_windows(band);
     for (int b = 0; b < map_blocks(&t->s->what); b++) lists_build(band, b, dot);
     for (int b = 0; b < map_blocks(t->dense); b++)
-        for (int part = 0; part < PARTS; part++)
+        for (int part = 0; part < PARTS; part++) {
+#if VEC < 16
+            band_copy(band, b, part);
+#endif
             for (int c = 0; c < channels; c++) {
                 const size_t list = (size_t)c * (size_t)band->places;
                 const size_t packed =
@@ -291,9 +377,8 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
                     .value = band->value + list,
                     .offset = band->offset + list,
                     .count = band->count[c],
-                    .dense = t->dense->data + band->image * t->dense->image + b * t->dense->block +
-                             part * VEC,
-                    .row = t->dense->row,
+                    .dense = band_dense(band, b, part),
+                    .row = band_row(band),
                     .weight = dot ? t->weight + packed : NULL,
                     .sum = outer ? t->sum + packed : NULL,
                     .dot = band->dot + list,
@@ -301,6 +386,7 @@ INLINE void band_run(struct band *band, const bool outer, const bool dot) {
                 };
                 channel_choose(&channel, t->kernel, outer, dot);
             }
+        }
     if (!dot) return;
     for (int c = 0; c < channels; c++) {
         const size_t list = (size_t)c * (size_t)band->places;
@@ -322,10 +408,20 @@ static void clear(const struct map *what, int images) {
 INLINE void task_run(const struct task *t, int images, void *scratch, const bool outer,
                      const bool dot) {
     const struct sparse *s = t->s;
+#if VEC == 16
     const struct bands bands = outer_bands(s, t->kernel);
+#else
+    const struct bands bands = outer_bands_copied(s, t->kernel);
+#endif
     struct band band = {.t = t, .places = outer_places(s, bands)};
     const int channels = map_blocks(&s->what) * LANES, places = channels * band.places;
     band.corner = scratch;
+#if VEC < 16
+    band.copy = scratch;
+    band.columns = s->what.width * s->pool + t->kernel - 1;
+    band.height = bands.rows * s->pool + t->kernel - 1;
+    band.corner += bands.images * band.height * band.columns * VEC;
+#endif
     band.to = band.corner + band.places;
     band.count = band.to + band.places;
     band.offset = band.count + channels;
