@@ -74,7 +74,11 @@ static void band_run(const struct band *band) {
 }
 
 static void scatter(const struct scatter *s) {
+#if VEC == 16
     const struct bands bands = scatter_bands(&s->x, s->kernel);
+#else
+    const struct bands bands = scatter_bands_narrow(&s->x, s->kernel);
+#endif
     const int margin = s->kernel - 1;
     struct band band = {.s = s, .width = (ptrdiff_t)(s->x.what.width * s->x.pool + margin) * LANES};
     band.slot = (bands.rows * s->x.pool + margin) * band.width;

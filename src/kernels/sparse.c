@@ -8,6 +8,9 @@
 /* A band's sums in scatter, beside 18 KB of weights (3x3) and the lists. Times are flat from 10 to
  * 26 KB; less makes narrow bands, whose margins weigh. */
 #define SCATTER_BYTES (20u << 10)
+/* With 16 registers, where weights are copied once a band and a row's sums are met in a sweep, the
+ * second-level cache is near enough. */
+#define NARROW_BYTES (48u << 10)
 /* The dense operand of sparse_outer: an image of 16x16 and its ring, or four of 8x8. */
 #define OUTER_BYTES (26u << 10)
 /* Loading and storing a channel's sums once a band must not outweigh the entries between. */
@@ -38,6 +41,10 @@ struct bands scatter_bands(const struct sparse *x, int kernel) {
     return sparse_bands(x, kernel, SCATTER_BYTES, 1);
 }
 
+struct bands scatter_bands_narrow(const struct sparse *x, int kernel) {
+    return sparse_bands(x, kernel, NARROW_BYTES, 1);
+}
+
 struct bands outer_bands(const struct sparse *s, int kernel) {
     return sparse_bands(s, kernel, OUTER_BYTES, OUTER_WINDOWS);
 }
@@ -47,7 +54,7 @@ struct bands outer_bands_copied(const struct sparse *s, int kernel) {
 }
 
 size_t scatter_scratch(const struct sparse *x, int y_channels, int kernel) {
-    const struct bands bands = scatter_bands(x, kernel);
+    const struct bands bands = scatter_bands_narrow(x, kernel);
     const size_t margin = (size_t)kernel - 1;
     const size_t width = (size_t)x->what.width * (size_t)x->pool + margin;
     const size_t height = (size_t)bands.rows * (size_t)x->pool + margin;

@@ -77,6 +77,7 @@ static inline size_t narrow_weights(int kernel) {
 
 /* The bands of both families. */
 struct bands scatter_bands(const struct sparse *x, int kernel);
+struct bands scatter_bands_narrow(const struct sparse *x, int kernel); /* not smaller */
 struct bands outer_bands(const struct sparse *s, int kernel);
 /* Of a register's width of 8 floats or less, copied: not smaller. */
 struct bands outer_bands_copied(const struct sparse *s, int kernel);
