@@ -19,6 +19,11 @@
 #define BELOW(name) __libc_##name
 #define SANITIZED false
 #endif
+#ifdef __SANITIZE_THREAD__ /* it allocates before it can watch anything */
+#define UNWATCHED __attribute__((no_sanitize("thread")))
+#else
+#define UNWATCHED
+#endif
 extern void *BELOW(malloc)(size_t);
 extern void *BELOW(calloc)(size_t, size_t);
 extern void *BELOW(realloc)(void *, size_t);
@@ -35,7 +40,7 @@ static atomic_long memory_blocks;   /* allocated and not freed */
 static _Thread_local bool memory_asks;
 
 /* Whether this call fails. */
-static bool memory_fails(void) {
+UNWATCHED static bool memory_fails(void) {
     if (SANITIZED && !memory_asks) return false;
     long left = atomic_load(&memory_left);
     if (left > 1) {
@@ -49,37 +54,39 @@ static bool memory_fails(void) {
     return true;
 }
 
-static void *memory_counted(void *block) {
+UNWATCHED static void *memory_counted(void *block) {
     if (block) atomic_fetch_add(&memory_blocks, 1);
     return block;
 }
 
-void *malloc(size_t size) { return memory_fails() ? NULL : memory_counted(BELOW(malloc)(size)); }
+UNWATCHED void *malloc(size_t size) {
+    return memory_fails() ? NULL : memory_counted(BELOW(malloc)(size));
+}
 
-void *calloc(size_t count, size_t size) {
+UNWATCHED void *calloc(size_t count, size_t size) {
     return memory_fails() ? NULL : memory_counted(BELOW(calloc)(count, size));
 }
 
-void *realloc(void *block, size_t size) {
+UNWATCHED void *realloc(void *block, size_t size) {
     if (memory_fails()) return NULL;
     void *moved = BELOW(realloc)(block, size);
     return block ? moved : memory_counted(moved);
 }
 
-void *memalign(size_t alignment, size_t size) {
+UNWATCHED void *memalign(size_t alignment, size_t size) {
     return memory_fails() ? NULL : memory_counted(BELOW(memalign)(alignment, size));
 }
 
-void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
+UNWATCHED void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
 
-int posix_memalign(void **block, size_t alignment, size_t size) {
+UNWATCHED int posix_memalign(void **block, size_t alignment, size_t size) {
     void *made = memalign(alignment, size);
     if (!made) return ENOMEM;
     *block = made;
     return 0;
 }
 
-void free(void *block) {
+UNWATCHED void free(void *block) {
     if (block) atomic_fetch_sub(&memory_blocks, 1);
     BELOW(free)(block);
 }
