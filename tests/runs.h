@@ -57,6 +57,7 @@ struct seen {
     const char *stop_at; /* stops at the first progress of this kind; NULL: never */
     int calls, validations, bests, messages;
     double first_loss, last_loss;
+    uint64_t step; /* of the last report on training */
     char message[512];
     char folder[512]; /* of the message that names it */
     bool bad;         /* something that must not be */
@@ -77,6 +78,7 @@ static inline int watch(const swwae_progress *p, void *user) {
         bool complete = isnan(p->loss) && p->step == p->steps && !p->validated;
         if (isnan(seen->first_loss)) seen->first_loss = p->loss;
         if (!complete) seen->last_loss = p->loss;
+        seen->step = p->step;
         seen->bad = seen->bad || isnan(p->best_score) != !p->best_step || p->best_step > p->step;
         seen->bad = seen->bad || (!isfinite(p->loss) && !complete) || p->step > p->steps ||
                     p->steps == 0 || p->seconds_left < 0 || !(p->epochs > 0);

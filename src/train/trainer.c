@@ -395,7 +395,10 @@ static swwae_status take_stock(struct run *run) {
     TRY(checkpoint_check(run->model, &run->optimizer, &run->state, run->folder.checkpoint));
     if (validation) {
         status = validate(run, &best);
-        if (status == SWWAE_E_INTERRUPTED) return interrupted(run);
+        if (status == SWWAE_E_INTERRUPTED) {
+            run_tell(run, false, false); /* the step it stopped at: the last report is older */
+            return interrupted(run);
+        }
         if (status != SWWAE_OK) goto fail;
     }
     struct row row = {.epoch = (double)run->state.step / spe,
