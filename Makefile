@@ -49,7 +49,7 @@ test:
 
 sanitize:
 	@tools/packages build test data
-	$(call configure,$(BUILD)-asan,-DSWWAE_WERROR=ON -DSWWAE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo)
+	$(call configure,$(BUILD)-asan,-DSWWAE_WERROR=ON -DSWWAE_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWWAE_BENCH=OFF)
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan --output-on-failure -j $(JOBS)
 

@@ -1,5 +1,6 @@
-/* shrink.h - the tests that would take hours under valgrind and ThreadSanitizer try one case of so
- * many there: SWWAE_SHRINK, which tests/CMakeLists.txt sets for such builds. */
+/* shrink.h - the tests that would take hours under valgrind and ThreadSanitizer, and minutes under
+ * AddressSanitizer, try one case of so many there: SWWAE_SHRINK, which tests/CMakeLists.txt sets
+ * for such builds. */
 #ifndef SWWAE_TESTS_SHRINK_H
 #define SWWAE_TESTS_SHRINK_H
 
