@@ -61,31 +61,6 @@ static void few_any(const struct conv *c) {
 #if VEC < 16
 #define ROW_PIXELS 10 /* and the weights and a value are 16 registers */
 
-/* Sums of neighbours inside each 16 bytes: of x's, then of y's. */
-INLINE vx pairs_inside(vx x, vx y) {
-#if VEC == 8
-    return __builtin_shufflevector(x, y, 0, 2, 8, 10, 4, 6, 12, 14) +
-           __builtin_shufflevector(x, y, 1, 3, 9, 11, 5, 7, 13, 15);
-#else
-    return x_pairs(x, y);
-#endif
-}
-
-/* Lane i = sum of the lanes of x[i]. */
-INLINE vx sums_of(const vx x[VEC]) {
-    vx t[VEC / 4];
-    UNROLL
-    for (int i = 0; i < VEC / 4; i++)
-        t[i] = pairs_inside(pairs_inside(x[4 * i], x[4 * i + 1]),
-                            pairs_inside(x[4 * i + 2], x[4 * i + 3]));
-#if VEC == 8
-    return __builtin_shufflevector(t[0], t[1], 0, 1, 2, 3, 8, 9, 10, 11) +
-           __builtin_shufflevector(t[0], t[1], 4, 5, 6, 7, 12, 13, 14, 15);
-#else
-    return t[0];
-#endif
-}
-
 INLINE void row_run(const struct conv *c, const float *x, const float *w, float *y, float bias,
                     const int columns, const int kernel) {
     vx sum[(ROW_PIXELS + VEC - 1) / VEC * VEC];
@@ -108,7 +83,7 @@ INLINE void row_run(const struct conv *c, const float *x, const float *w, float 
             }
     float out[(ROW_PIXELS + VEC - 1) / VEC * VEC];
     UNROLL
-    for (int j = 0; j < columns; j += VEC) x_store(out + j, sums_of(sum + j) + x_splat(bias));
+    for (int j = 0; j < columns; j += VEC) x_store(out + j, x_sums_of(sum + j) + x_splat(bias));
     memcpy(y, out, (size_t)columns * sizeof *y);
 }
 

@@ -97,6 +97,8 @@ INLINE vx x_splat(float x) { return x - (vx){0}; }
 INLINE ix x_load_bytes(const uint8_t *p) {
 #if VEC == 8
     return (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+#elif VEC == 16
+    return (ix)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
 #else
     typedef uint8_t bytes __attribute__((vector_size(VEC)));
     bytes r;
@@ -202,12 +204,11 @@ INLINE vx x_pairs(vx x, vx y) {
 #endif
 }
 
-/* Lane i = sum of the lanes of register i of VEC in memory. */
-INLINE vx x_sums(const float *p) {
+/* Lane i = sum of the lanes of x[i]. */
+INLINE vx x_sums_of(const vx x[VEC]) {
     vx t[VEC / 2];
     UNROLL
-    for (int i = 0; i < VEC / 2; i++)
-        t[i] = x_pairs(x_load(p + 2 * i * VEC), x_load(p + (2 * i + 1) * VEC));
+    for (int i = 0; i < VEC / 2; i++) t[i] = x_pairs(x[2 * i], x[2 * i + 1]);
     UNROLL
     for (int i = 0; i < VEC / 4; i++) t[i] = x_pairs(t[2 * i], t[2 * i + 1]);
 #if VEC == 8
@@ -221,6 +222,14 @@ INLINE vx x_sums(const float *p) {
 #endif
     return t[0];
 #endif
+}
+
+/* The same of VEC registers in memory. */
+INLINE vx x_sums(const float *p) {
+    vx x[VEC];
+    UNROLL
+    for (int i = 0; i < VEC; i++) x[i] = x_load(p + i * VEC);
+    return x_sums_of(x);
 }
 
 INLINE i16 i_zero(void) {
@@ -261,16 +270,9 @@ INLINE float v_sum(v16 x) {
 /* 16 bytes as integers. */
 INLINE i16 i_load_bytes(const uint8_t *p) {
     i16 r;
-#if VEC == 8
-    r.a = (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-    r.b = (ix)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
-#else
-    int32_t all[16];
-    for (int i = 0; i < 16; i++) all[i] = p[i];
-#define S(part, k) memcpy(&r.part, all + k * VEC, sizeof r.part);
+#define S(part, k) r.part = x_load_bytes(p + k * VEC);
     EACH(S)
 #undef S
-#endif
     return r;
 }
 
