@@ -48,8 +48,9 @@ void *arena_take(struct arena *arena, size_t count, size_t bytes) {
 static void *take_memory(size_t size) {
 #if defined(MADV_HUGEPAGE) && !defined(ARENA_ASAN)
     if (size >= 2 * HUGE_PAGE) {
-        void *base = aligned_alloc(HUGE_PAGE, size);
-        if (base) madvise(base, size, MADV_HUGEPAGE); /* only advice; what is left over is small */
+        void *base; /* unlike aligned_alloc, of any size */
+        if (posix_memalign(&base, HUGE_PAGE, size) != 0) return NULL;
+        madvise(base, size, MADV_HUGEPAGE); /* only advice; what is left over is small */
         return base;
     }
 #endif
