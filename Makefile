@@ -6,7 +6,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 600
 SOAK_SECONDS ?= 7200
 
-.PHONY: help build demo test sanitize kills tsan memcheck fuzz coverage soak lint format bench install uninstall clean
+.PHONY: help build demo test sanitize kills tsan memcheck emulated fuzz coverage soak lint format bench install uninstall clean
 
 help:
 	@echo "make demo      install what is missing, build, train on Fashion-MNIST, show the result"
@@ -15,6 +15,7 @@ help:
 	@echo "make sanitize  the tests under AddressSanitizer and UBSan"
 	@echo "make tsan      the tests under ThreadSanitizer"
 	@echo "make memcheck  the tests under valgrind"
+	@echo "make emulated  the tests of the kernels with AVX-512 and bf16 emulated, for machines without"
 	@echo "make fuzz      every reader under libFuzzer, FUZZ_SECONDS ($(FUZZ_SECONDS)) each"
 	@echo "make coverage  which lines of src/ the tests run"
 	@echo "make soak      SOAK_SECONDS ($(SOAK_SECONDS)) of training and reloading with flat memory"
@@ -65,6 +66,13 @@ memcheck:
 	cmake --build $(BUILD)-memcheck -j $(JOBS)
 	ctest --test-dir $(BUILD)-memcheck --output-on-failure -j $(JOBS) $(TESTS)
 
+# tests/emulated_avx512.h
+emulated:
+	@tools/packages build test data
+	$(call configure,$(BUILD)-emulated,-DSWWAE_WERROR=ON -DSWWAE_EMULATE_AVX512=ON -DSWWAE_BENCH=OFF)
+	cmake --build $(BUILD)-emulated -j $(JOBS)
+	ctest --test-dir $(BUILD)-emulated --output-on-failure -j $(JOBS) $(or $(TESTS),-R 'kernels|engine|golden|precision|same_bits')
+
 fuzz:
 	@tools/packages build test fuzz
 	$(call configure,$(BUILD)-fuzz,-DSWWAE_FUZZ=ON -DSWWAE_BENCH=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang)
@@ -112,4 +120,4 @@ uninstall:
 	xargs -d '\n' rm -fv < $(BUILD)/install_manifest.txt
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-tsan $(BUILD)-memcheck $(BUILD)-fuzz $(BUILD)-coverage $(BUILD)-lint
+	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-tsan $(BUILD)-memcheck $(BUILD)-fuzz $(BUILD)-coverage $(BUILD)-lint $(BUILD)-emulated

@@ -5,6 +5,7 @@ option(SWWAE_TSAN "Build with ThreadSanitizer" OFF)
 option(SWWAE_FUZZ "Build the readers for libFuzzer (clang), with AddressSanitizer and UBSan" OFF)
 option(SWWAE_COVERAGE "Count which lines run (gcov)" OFF)
 option(SWWAE_MEMCHECK "Run the tests under valgrind" OFF)
+option(SWWAE_EMULATE_AVX512 "Kernels of AVX-512 in plain C, for machines without it" OFF)
 option(SWWAE_HARDEN "Stack protector, _FORTIFY_SOURCE, full RELRO, PIE, no executable stack" ON)
 
 # Sanitizers' checks in unrolled loops take minutes to optimise.
@@ -31,6 +32,9 @@ if(SWWAE_COVERAGE)
   set(KERNEL_OPTIMISATION -O1)
 endif()
 
+if(SWWAE_EMULATE_AVX512)
+  set(KERNEL_OPTIMISATION -O1) # unrolled loops of emulated instructions take minutes to optimise
+endif()
 if(SWWAE_MEMCHECK)
   set(KERNEL_OPTIMISATION -O2)
   add_compile_options(-g)

@@ -38,6 +38,11 @@ def watched():
     return bool(os.environ.get("SWWAE_WATCHED"))
 
 
+def signals_wait():
+    """Whether signals wait for the command's next call into the C library, as ThreadSanitizer has them do."""
+    return os.environ.get("SWWAE_WATCHED") == "threads"
+
+
 def run(*arguments, **more):
     return subprocess.run([path(), *arguments], capture_output=True, text=True, timeout=SECONDS,
                           **more)

@@ -17,7 +17,7 @@ import termios
 import time
 from pathlib import Path
 
-from command import SECONDS, TINY, check, expect, last_json, main, misuse, path, run, told
+from command import SECONDS, TINY, check, expect, last_json, main, misuse, path, run, signals_wait, told
 
 # ---- Mistakes -----------------------------------------------------------------------------
 
@@ -325,16 +325,19 @@ def test_stop():
     check("SIGTERM is a stop too", process.returncode == 1
           and err.endswith("stopped; resume with: swwae train --resume term\n"), err)
 
-    # a step long enough for a second signal before its end
-    process = start("--data", "shapes", "--batch", "9000", "--steps", "5", "--threads", "1",
-                    "--out", "killed")
-    time.sleep(0.1)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    process.communicate(timeout=SECONDS)
-    check("the second Ctrl-C ends at once", process.returncode == -signal.SIGINT,
-          process.returncode)
+    if signals_wait():
+        print("skipped: the second Ctrl-C (ThreadSanitizer lets both wait for the end of the step)")
+    else:
+        # a step long enough for a second signal before its end
+        process = start("--data", "shapes", "--batch", "9000", "--steps", "5", "--threads", "1",
+                        "--out", "killed")
+        time.sleep(0.1)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        process.communicate(timeout=SECONDS)
+        check("the second Ctrl-C ends at once", process.returncode == -signal.SIGINT,
+              process.returncode)
 
     process = start(*TINY, "--steps", "1000000", "--out", "lost")
     time.sleep(1)

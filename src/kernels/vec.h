@@ -109,7 +109,7 @@ INLINE ix x_load_bytes(const uint8_t *p) {
 
 /* Keeps the compiler from reading x from memory again at each use. */
 INLINE vx x_held(vx x) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SWWAE_EMULATED_AVX512)
     __asm__("" : "+v"(x));
 #endif
     return x;
