@@ -4,6 +4,7 @@ mistakes, stopping and going on. Models that are there already: test_cli_model.p
     python3 tests/test_cli.py PATH/TO/swwae
 """
 
+import atexit
 import fcntl
 import json
 import os
@@ -275,6 +276,7 @@ def start(*arguments):
     """A training that has made its folder, the last argument, and begins its steps."""
     process = subprocess.Popen([path(), "train", *arguments], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
+    atexit.register(process.kill)  # no more than a call where it has ended
     deadline = time.monotonic() + SECONDS
     while (not Path(arguments[-1], "checkpoint.safetensors").exists()
            and process.poll() is None and time.monotonic() < deadline):
