@@ -77,18 +77,18 @@ static const struct grid_row rows[] = {
      .title = "recipe plus without decoder",
      .options = "recipe=plus lambda-rec=0 lambda-m=0",
      .colour = PHOTO_CHANGES,
-     .times = 2},
+     .times = 5},
     {.name = "plus",
      .title = "recipe plus",
      .options = "recipe=plus",
      .colour = PHOTO_CHANGES,
      .without = "plus-convnet",
-     .times = 2},
+     .times = 5},
     {.name = "consistency-convnet",
      .title = "recipe plus by consistency alone, without decoder",
      .options = "recipe=plus lambda-rec=0 lambda-m=0 pseudo-labels=0 balance=no consistency=30",
      .colour = PHOTO_CHANGES,
-     .times = 3},
+     .times = 5},
     {.name = NULL}};
 
 /* ---- The study -------------------------------------------------------------------------- */
