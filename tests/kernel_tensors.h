@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
+#include "shrink.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -99,6 +100,9 @@ static inline void compare(const char *what, const float *a, const float *b, con
         }
     }
 }
+
+/* From one shape to the next: of those that take long under valgrind, one of three there. */
+static inline size_t next_shape(void) { return shrink() >= 10 ? 3 : 1; }
 
 /* ---- every instruction set in turn ---- */
 
