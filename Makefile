@@ -71,7 +71,7 @@ emulated:
 	@tools/packages build test data
 	$(call configure,$(BUILD)-emulated,-DSWWAE_WERROR=ON -DSWWAE_EMULATE_AVX512=ON -DSWWAE_BENCH=OFF)
 	cmake --build $(BUILD)-emulated -j $(JOBS)
-	ctest --test-dir $(BUILD)-emulated --output-on-failure -j $(JOBS) $(or $(TESTS),-R 'kernels|engine|precision')
+	ctest --test-dir $(BUILD)-emulated --output-on-failure -j $(JOBS) $(or $(TESTS),-R 'kernels|engine')
 
 fuzz:
 	@tools/packages build test fuzz

@@ -14,7 +14,7 @@ static const struct setting plain[] = {
 static const struct setting plus[] = {
     {"dropout", "0.5"},        {"augment", "affine"}, {"average", "0.998"},
     {"pseudo-labels", "0.95"}, {"balance", "yes"},    {"consistency", "10"},
-    {"lr", "0.003"},           {"steps", "10000"},     {NULL, NULL}};
+    {"lr", "0.003"},           {"steps", "10000"},    {NULL, NULL}};
 
 const char *recipes_value(int recipe, const char *name) {
     const struct setting *s = recipe == RECIPE_PLAIN ? plain : recipe == RECIPE_PLUS ? plus : NULL;
