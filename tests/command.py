@@ -43,6 +43,11 @@ def signals_wait():
     return os.environ.get("SWWAE_WATCHED") == "threads"
 
 
+def very_slow():
+    """Whether the command runs under valgrind, a hundred times as slowly."""
+    return os.environ.get("SWWAE_WATCHED") == "valgrind"
+
+
 def run(*arguments, **more):
     return subprocess.run([path(), *arguments], capture_output=True, text=True, timeout=SECONDS,
                           **more)
