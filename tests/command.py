@@ -5,6 +5,7 @@ runs them in a temporary folder without any data file, prints one line a check a
 failed`, and exits 1 on a failure. Standard library only.
 """
 
+import atexit
 import json
 import os
 import re
@@ -39,13 +40,20 @@ def watched():
 
 
 def signals_wait():
-    """Whether signals wait for the command's next call into the C library, as ThreadSanitizer has them do."""
+    """Whether signals wait for the command's next call into the C library (ThreadSanitizer)."""
     return os.environ.get("SWWAE_WATCHED") == "threads"
 
 
 def very_slow():
     """Whether the command runs under valgrind, a hundred times as slowly."""
     return os.environ.get("SWWAE_WATCHED") == "valgrind"
+
+
+def begin(*arguments, **more):
+    """The command, running; it ends with the tests at the latest."""
+    process = subprocess.Popen([path(), *arguments], **more)
+    atexit.register(process.kill)  # nothing where it has ended
+    return process
 
 
 def run(*arguments, **more):

@@ -110,8 +110,7 @@ EMULATED __m512 emulated_permute(__m512 low, __m512i at, __m512 high, int regist
     return FLOATS(from[i] < 16 ? a[from[i] & 15] : b[from[i] & 15]);
 }
 
-/* bf16: the upper half of a float, rounded to the nearest, ties to even; subnormal numbers are 0.
- */
+/* bf16: the upper half of a float, rounded to the nearest, ties to even; subnormals are 0. */
 EMULATED float emulated_normal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0, x) : x; }
 
 EMULATED uint16_t emulated_round(float x) {

@@ -4,6 +4,7 @@
 #ifndef SWWAE_TESTS_SHRINK_H
 #define SWWAE_TESTS_SHRINK_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* One case of how many; 1: every case. */
@@ -12,5 +13,8 @@ static inline int shrink(void) {
     const int cases = text ? atoi(text) : 1;
     return cases > 1 ? cases : 1;
 }
+
+/* Whether a case takes a hundred times as long, as under valgrind and ThreadSanitizer. */
+static inline bool crawls(void) { return shrink() >= 10; }
 
 #endif

@@ -4,7 +4,6 @@ mistakes, stopping and going on. Models that are there already: test_cli_model.p
     python3 tests/test_cli.py PATH/TO/swwae
 """
 
-import atexit
 import fcntl
 import json
 import os
@@ -18,7 +17,8 @@ import termios
 import time
 from pathlib import Path
 
-from command import SECONDS, TINY, check, expect, last_json, main, misuse, path, run, signals_wait, told
+from command import (SECONDS, TINY, begin, check, expect, last_json, main, misuse, run,
+                     signals_wait, told)
 
 # ---- Mistakes -----------------------------------------------------------------------------
 
@@ -274,9 +274,7 @@ def test_best():
 
 def start(*arguments):
     """A training that has made its folder, the last argument, and begins its steps."""
-    process = subprocess.Popen([path(), "train", *arguments], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
-    atexit.register(process.kill)  # no more than a call where it has ended
+    process = begin("train", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + SECONDS
     while (not Path(arguments[-1], "checkpoint.safetensors").exists()
            and process.poll() is None and time.monotonic() < deadline):
@@ -328,20 +326,6 @@ def test_stop():
     check("SIGTERM is a stop too", process.returncode == 1
           and err.endswith("stopped; resume with: swwae train --resume term\n"), err)
 
-    if signals_wait():
-        print("skipped: the second Ctrl-C (ThreadSanitizer lets both wait for the end of the step)")
-    else:
-        # a step long enough for a second signal before its end
-        process = start("--data", "shapes", "--batch", "9000", "--steps", "5", "--threads", "1",
-                        "--out", "killed")
-        time.sleep(0.1)
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-        process.communicate(timeout=SECONDS)
-        check("the second Ctrl-C ends at once", process.returncode == -signal.SIGINT,
-              process.returncode)
-
     process = start(*TINY, "--steps", "1000000", "--out", "lost")
     time.sleep(1)
     process.kill()
@@ -352,12 +336,28 @@ def test_stop():
           f"{left} {told(result)}")
 
 
+def test_second_stop():
+    if signals_wait():
+        print("skipped: the second Ctrl-C (ThreadSanitizer lets both wait for the end of the step)")
+        return
+    # a step long enough for a second signal before its end
+    process = start("--data", "shapes", "--batch", "9000", "--steps", "5", "--threads", "1",
+                    "--out", "killed")
+    time.sleep(0.1)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    process.communicate(timeout=SECONDS)
+    check("the second Ctrl-C ends at once", process.returncode == -signal.SIGINT,
+          process.returncode)
+
+
 def on_terminal(columns, *arguments):
     """What a terminal `columns` wide receives on stderr."""
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen([path(), *arguments], stdout=subprocess.DEVNULL, stderr=inner,
-                               env={**os.environ, "TERM": "xterm"})
+    process = begin(*arguments, stdout=subprocess.DEVNULL, stderr=inner,
+                    env={**os.environ, "TERM": "xterm"})
     os.close(inner)
     received = b""
     while True:
@@ -392,4 +392,5 @@ def test_terminal():
 
 
 if __name__ == "__main__":
-    main(test_top, test_help, test_mistakes, test_train, test_best, test_limit, test_stop, test_terminal)
+    main(test_top, test_help, test_mistakes, test_train, test_best, test_limit, test_stop,
+         test_second_stop, test_terminal)

@@ -19,8 +19,8 @@ import time
 import zlib
 from pathlib import Path
 
-from command import (ARCH, SECONDS, TINY, check, expect, last_json, main, misuse, path, run, told,
-                     very_slow, watched)
+from command import (ARCH, SECONDS, TINY, begin, check, expect, last_json, main, misuse, path, run,
+                     told, very_slow, watched)
 
 # ---- Files --------------------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ def test_info():
 
 def peak_of(*arguments):
     """Bytes that a command held at most, as the system counts them."""
-    process = subprocess.Popen([path(), *arguments], stdout=subprocess.DEVNULL)
+    process = begin(*arguments, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return 1024 * usage.ru_maxrss if process.returncode == 0 else 0
@@ -295,9 +295,9 @@ def test_encode_stop():
     Path("large/t10k-labels-idx1-ubyte").write_bytes(
         struct.pack(">HBBI", 0, 8, 1, n) + bytes(k % 11 for k in range(n)))
     for number, quiet in ((signal.SIGINT, []), (signal.SIGTERM, ["--quiet"])):
-        process = subprocess.Popen([path(), "encode", "run one", "--data", "large", "--out",
-                                    "stop/c", "--stage", "0", "--threads", "1", *quiet],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = begin("encode", "run one", "--data", "large", "--out", "stop/c", "--stage", "0",
+                        "--threads", "1", *quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                        text=True)
         deadline = time.monotonic() + SECONDS
         while (not os.listdir("stop") and process.poll() is None
                and time.monotonic() < deadline):

@@ -48,7 +48,8 @@ void *arena_take(struct arena *arena, size_t count, size_t bytes) {
 static void *take_memory(size_t size) {
 #if defined(MADV_HUGEPAGE) && !defined(ARENA_ASAN)
     if (size >= 2 * HUGE_PAGE) {
-        void *base; /* unlike aligned_alloc, of any size */
+        void *base;
+        /* aligned_alloc takes only multiples of the alignment */
         if (posix_memalign(&base, HUGE_PAGE, size) != 0) return NULL;
         madvise(base, size, MADV_HUGEPAGE); /* only advice; what is left over is small */
         return base;

@@ -275,8 +275,7 @@ INLINE void lists_build(struct band *band, int b, const bool dot) {
             value[k] = (__m512i)v_load(sparse_what(&s->what, image, b, row, j)).a;
             open[k] =
                 s->gate ? (__m512i)v_load(sparse_what(s->gate, image, b, row, j)).a : value[k];
-            const __m512i cell = _mm512_cvtepu8_epi32(
-                _mm_loadu_si128((const void *)sparse_where(s, image, b, row, j)));
+            const __m512i cell = (__m512i)x_load_bytes(sparse_where(s, image, b, row, j));
             /* cell / pool, exact below 256 */
             const __m512i y = _mm512_srli_epi32(_mm512_mullo_epi32(cell, inverse), 16);
             offset[k] = _mm512_add_epi32(_mm512_slli_epi32(cell, 4), _mm512_mullo_epi32(y, down));
