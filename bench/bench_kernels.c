@@ -230,6 +230,7 @@ static bool run_winograd(struct setup *u, enum pass pass) {
         break;
     default:
         conv.y = u->pooled, conv.x = u->dense, conv.weight = u->winograd_encoder;
+        conv.relu = true;
         u->k.winograd_pool(&conv, u->where, u->s->pool);
     }
     return true;
@@ -254,6 +255,7 @@ static bool run_sparse(struct setup *u, enum pass pass) {
                         .x = u->dense,
                         .weight = u->encoder,
                         .bias = u->bias,
+                        .relu = true,
                         .kernel = kernel,
                         .images = IMAGES};
     switch (pass) {

@@ -298,7 +298,7 @@ static double cost_of(const struct bench *bench, const struct setting *s) {
     double seconds = 0;
     const int count = list_sides(sides, bench, s, none), reps = s->reps ? s->reps : bench->reps;
     if (network_build(&network, bench->arch, bench->channels, bench->side, bench->side,
-                      &(struct variant){.norm = bench->norm}))
+                      &(struct variant){.norm = bench->norm ? NORM_BATCH : NORM_NONE}))
         die(swwae_last_error());
     const double pass = bench->batch * network_flops_encoder(&network) / PEER_RATE *
                         (bench->mode == SUPERVISED ? 1 : 2);

@@ -65,7 +65,7 @@ void ours_create(struct ours *o, const struct bench *bench, const struct ours_op
     memset(o, 0, sizeof *o);
     o->mode = bench->mode;
     o->batch = options->batch;
-    const struct variant variant = {.norm = bench->norm};
+    const struct variant variant = {.norm = bench->norm ? NORM_BATCH : NORM_NONE};
     if (network_build(&o->network, bench->arch, bench->channels, bench->side, bench->side,
                       &variant))
         die(swwae_last_error());

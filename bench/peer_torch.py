@@ -125,7 +125,8 @@ class Net:
         objective = reference_model.Objective(
             nll=1.0 if labelled else 0.0, rec=0.0 if self.supervised else 1.0,
             m=() if self.supervised else (0.1,) * inner, reduction="sum")
-        self.model = reference_model.Swwae(arch, channels, height, width, norm=norm)
+        self.model = reference_model.Swwae(arch, channels, height, width,
+                                          norm="batch" if norm else "none")
         self.model.generate_parameters()
         if self.supervised:
             self.model.encode = types.MethodType(encode_supervised, self.model)

@@ -110,7 +110,7 @@ static double forward_rec(const struct net *n, const struct forward *asked, int 
 static void test_bits(void **state) {
     (void)state;
     const struct variant variant = {
-        .beta = {5, 0}, .classes_top = true, .tied = true, .norm = true};
+        .beta = {5, 0}, .classes_top = true, .tied = true, .norm = NORM_BATCH};
     struct objective objective = ALL;
     objective.dropout = 0.3;
     objective.dropout_conv = 0.2;
@@ -311,21 +311,25 @@ static void test_soft_is_finite(void **state) {
 /* ---- batch normalisation ---- */
 
 /* With the batch's own statistics as running ones, a forward pass is what training computed. */
-static void test_norm_folds(void **state) {
-    (void)state;
-    const struct variant variant = {.norm = true};
+static void norm_folds(enum batch_norm norm) {
+    const struct variant variant = {.norm = norm};
     struct net n = make(&variant, (struct objective)ALL);
     for (size_t v = 0; v < n.network.view_count; v++)
         if (n.network.view[v].role == ROLE_SCALE)
             for (size_t i = 0; i < n.network.view[v].size; i++)
-                n.parameters[n.network.view[v].offset + i] = 0.5f + 0.1f * (float)(i % 7);
+                n.parameters[n.network.view[v].offset + i] =
+                    (0.5f + 0.1f * (float)(i % 7)) * (i % 3 ? 1 : -1);
     const struct losses losses = losses_of(&n, 1, 0);
     for (int side = 0; side < 2; side++)
         for (int s = 0; s < n.network.stages; s++)
             for (int c = 0; c < n.network.stage[s].convs; c++) {
                 const struct conv_layer *conv =
                     side ? &n.network.stage[s].decoder[c] : &n.network.stage[s].encoder[c];
-                const double count = (double)BATCH * conv->height * conv->width;
+                const struct stage *stage = &n.network.stage[s];
+                const bool pooled = norm == NORM_POOLED && !side && c + 1 == stage->convs;
+                const double count =
+                    (double)BATCH * (pooled ? stage->pooled_height * stage->pooled_width
+                                            : conv->height * conv->width);
                 for (size_t k = 0; k < (size_t)conv->out; k++) {
                     n.parameters[conv->mean + k] = n.gradient[conv->mean + k];
                     n.parameters[conv->variance + k] =
@@ -338,10 +342,16 @@ static void test_norm_folds(void **state) {
     drop(&n);
 }
 
+static void test_norm_folds(void **state) {
+    (void)state;
+    norm_folds(NORM_BATCH);
+    norm_folds(NORM_POOLED);
+}
+
 /* Layers that no term reaches keep their running statistics. */
 static void test_norm_unused(void **state) {
     (void)state;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     struct net n = make(&variant, (struct objective){.nll = 1});
     losses_of(&n, 1, 0);
     const struct conv_layer *conv = &n.network.stage[0].decoder[0];

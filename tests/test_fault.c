@@ -178,7 +178,7 @@ static void test_weights(void **state) {
 
 static void test_norm(void **state) {
     (void)state;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     struct fixture f;
     build(&f, &variant);
     finds(&f, "");

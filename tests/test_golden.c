@@ -71,6 +71,7 @@ static const char *const names[] = {"n1",
                                     "norm_one_stage",
                                     "norm_colour",
                                     "norm_single",
+                                    "norm_pooled",
                                     "combined",
                                     "layerwise",
                                     "l1_mean",
@@ -158,14 +159,13 @@ static double bound_of(double least, double sensitivity) {
 }
 
 static void read_variant(struct golden *g) {
-    static const char *const tops[] = {"features", "classes"}, *const tied[] = {"no", "yes"},
-                             *const norms[] = {"none", "batch"};
+    static const char *const tops[] = {"features", "classes"}, *const tied[] = {"no", "yes"};
     struct variant *v = &g->variant;
     v->output = (enum output)choice_of(text_of(g, "output"), output_names, 2);
     v->unpooling = (enum unpooling)choice_of(text_or(g, "unpool", "switches"), unpooling_names, 4);
     v->classes_top = choice_of(text_or(g, "decoder-top", "features"), tops, 2);
     v->tied = choice_of(text_or(g, "tied", "no"), tied, 2);
-    v->norm = choice_of(text_or(g, "norm", "none"), norms, 2);
+    v->norm = (enum batch_norm)choice_of(text_or(g, "norm", "none"), norm_names, 3);
     list_of(v->beta, text_or(g, "beta", ""));
 }
 

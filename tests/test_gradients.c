@@ -140,15 +140,24 @@ static const struct example examples[] = {
     {"tied, blocked image", TIED(6), .objective = ALL(REDUCTION_SUM), .variant = {.tied = true}},
     {"tied, inner term alone", TIED(1), .objective = {.m = {0, 1}}, .variant = {.tied = true}},
     {"tied, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.tied = true}},
-    {"norm", TIED(1), .objective = ALL(REDUCTION_SUM), .variant = {.norm = true}},
-    {"norm, three colours", TIED(3), .objective = ALL(REDUCTION_MEAN), .variant = {.norm = true}},
+    {"norm", TIED(1), .objective = ALL(REDUCTION_SUM), .variant = {.norm = NORM_BATCH}},
+    {"norm, three colours", TIED(3), .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = NORM_BATCH}},
     {"norm, blocked image, sigmoid", TIED(6), .objective = ALL(REDUCTION_MEAN),
-     .variant = {.norm = true, .output = OUTPUT_SIGMOID}},
-    {"norm, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.norm = true}},
+     .variant = {.norm = NORM_BATCH, .output = OUTPUT_SIGMOID}},
+    {"norm, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.norm = NORM_BATCH}},
     {"norm, more images than shares", "(2)3c-2p-(3)3c-2p-3fc", 1, 4, 4, 37, 7,
-     .objective = ALL(REDUCTION_MEAN), .variant = {.norm = true}},
+     .objective = ALL(REDUCTION_MEAN), .variant = {.norm = NORM_BATCH}},
     {"norm, one image", "(2)3c-2p-(3)3c-2p-3fc", 1, 6, 6, 1, 1, .objective = ALL(REDUCTION_MEAN),
-     .variant = {.norm = true}},
+     .variant = {.norm = NORM_BATCH}},
+    {"norm pooled", TIED(1), .objective = ALL(REDUCTION_SUM), .variant = {.norm = NORM_POOLED}},
+    {"norm pooled, three colours, tied", TIED(3), .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = NORM_POOLED, .tied = true}},
+    {"norm pooled, blocked image", TIED(6), .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = NORM_POOLED, .unpooling = UNPOOL_UPSAMPLE}},
+    {"norm pooled, supervised", TIED(1), .objective = {.nll = 1}, .variant = {.norm = NORM_POOLED}},
+    {"norm pooled, one image", "(2)3c-2p-(3)3c-2p-3fc", 1, 6, 6, 1, 1,
+     .objective = ALL(REDUCTION_MEAN), .variant = {.norm = NORM_POOLED}},
     {"layerwise", TIED(1),
      .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5, 0.3}, .layers = LAYERS_LAYERWISE}},
     {"layerwise, image only", TIED(1), .objective = {.rec = 1, .layers = LAYERS_LAYERWISE}},
@@ -168,7 +177,7 @@ static const struct example examples[] = {
                    .dropout_conv = 0.1,
                    .noise = 0.1,
                    .where_noise = 0.3},
-     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = true}},
+     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = NORM_BATCH}},
     {"everything, layerwise", SOFT,
      .objective = {.nll = 0.7,
                    .rec = 0.9,
@@ -180,19 +189,21 @@ static const struct example examples[] = {
                    .where_noise = 0.3,
                    .layers = LAYERS_LAYERWISE,
                    .reduction = REDUCTION_NORM},
-     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = true}},
+     .variant = {.beta = {3, 0, 10}, .classes_top = true, .tied = true, .norm = NORM_BATCH}},
     {"pseudo-labels", TIED(1), .objective = {.nll = 0.7}, .pseudo = 0.6},
     {"consistency", TIED(1), .objective = {.nll = 0.7}, .consistency = 1.7},
     {"agreement without a label", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 21, 0,
      .objective = ALL(REDUCTION_MEAN), .pseudo = 0.6, .consistency = 1.7},
     {"agreement, everything", CLASSES,
      .objective = {.nll = 0.7, .rec = 0.9, .m = {0.5}, .dropout = 0.3},
-     .variant = {.classes_top = true, .norm = true}, .pseudo = 0.6, .consistency = 1.7},
+     .variant = {.classes_top = true, .norm = NORM_BATCH}, .pseudo = 0.6, .consistency = 1.7},
     {"agreement, all labelled", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 3, 3, .objective = {.nll = 0.7},
      .pseudo = 0.6, .consistency = 1.7},
     {"winograd", WINOGRAD, .objective = ALL(REDUCTION_SUM)},
     {"winograd, tied, norm", WINOGRAD, .objective = ALL(REDUCTION_MEAN),
-     .variant = {.norm = true, .tied = true}},
+     .variant = {.norm = NORM_BATCH, .tied = true}},
+    {"winograd, norm pooled", WINOGRAD, .objective = ALL(REDUCTION_MEAN),
+     .variant = {.norm = NORM_POOLED}},
     {"no label in the batch", "(3)3c-2p-(4)3c-2p-3fc", 1, 5, 5, 2, 0,
      .objective = ALL(REDUCTION_MEAN)},
 };
@@ -227,7 +238,8 @@ static void check(const struct example *x, bool dense) {
             const size_t k = network.view[v].offset + i;
             parameters[k] = initial[k];
             if (network.view[v].role == ROLE_BIAS) parameters[k] = uniform(&rng, -0.05, 0.2);
-            if (network.view[v].role == ROLE_SCALE) parameters[k] = uniform(&rng, 0.7, 1.3);
+            if (network.view[v].role == ROLE_SCALE)
+                parameters[k] = uniform(&rng, 0.7, 1.3) * (k % 3 ? 1 : -1);
         }
     for (size_t i = 0; i < pixels * (size_t)x->batch; i++) images[i] = uniform(&rng, 0, 1);
     for (int i = 0; i < x->batch; i++)
@@ -349,7 +361,7 @@ static void check_dense(void **state) { check(*state, true); }
 
 int main(void) {
     const size_t count = sizeof examples / sizeof *examples;
-    struct CMUnitTest tests[2 * sizeof examples / sizeof *examples + 2];
+    struct CMUnitTest tests[2 * sizeof examples / sizeof *examples + 3];
     size_t more = 2 * count;
     for (size_t i = 0; i < count; i++)
         for (size_t dense = 0; dense < 2; dense++)
@@ -362,6 +374,6 @@ int main(void) {
             tests[more++] = (struct CMUnitTest){.name = "winograd is used",
                                                 .test_func = check_winograd,
                                                 .initial_state = (void *)&examples[i]};
-    assert_int_equal(more, 2 * count + 2);
+    assert_int_equal(more, 2 * count + 3);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,7 +329,7 @@ static void test_outer_dot(void **state) {
 
 /* ---- conv_pool ---- */
 
-static void conv_pool_case(const struct shape *s, int lanes, bool with_nan) {
+static void conv_pool_case(const struct shape *s, int lanes, bool with_nan, bool relu) {
     const int in = s->dense, out = s->sparse, n = s->images, pool = s->pool;
     const int height = (s->height + pool - 1) / pool, width = (s->width + pool - 1) / pool;
     const size_t weights = (size_t)(in * out * s->kernel * s->kernel);
@@ -358,7 +358,7 @@ static void conv_pool_case(const struct shape *s, int lanes, bool with_nan) {
                         .x = x.map,
                         .weight = order,
                         .bias = bias,
-                        .relu = true,
+                        .relu = relu,
                         .kernel = s->kernel,
                         .images = n};
     tested.conv(&conv);
@@ -382,8 +382,8 @@ static void test_conv_pool(void **state) {
     (void)state;
     for (size_t i = 0; i < SHAPES; i += next_shape())
         for (int lanes = 1; lanes <= LANES; lanes += LANES - 1)
-            for (int with_nan = 0; with_nan < 2; with_nan++)
-                conv_pool_case(&shapes[i], lanes, with_nan);
+            for (int form = 0; form < 4; form++)
+                conv_pool_case(&shapes[i], lanes, form & 1, form & 2);
 }
 
 /* The reference itself: conv_pool is conv and pool up to rounding; the same bits, for both sum in
@@ -392,7 +392,7 @@ static void test_conv_pool_reference(void **state) {
     (void)state;
     const struct kernels keep = tested;
     tested = reference;
-    for (size_t i = 0; i < SHAPES; i += 3) conv_pool_case(&shapes[i], LANES, i % 2);
+    for (size_t i = 0; i < SHAPES; i += 3) conv_pool_case(&shapes[i], LANES, i % 2, i % 4 < 2);
     tested = keep;
 }
 

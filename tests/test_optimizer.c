@@ -180,7 +180,7 @@ static void test_decay_spares_biases(void **state) {
 static void test_running(void **state) {
     (void)state;
     struct network network;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
     const size_t n = network.parameters;
     float *p = malloc(n * sizeof *p), *g = malloc(n * sizeof *g);
@@ -219,7 +219,7 @@ static void test_running(void **state) {
 static void test_decay_spares_scales(void **state) {
     (void)state;
     struct network network;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
     struct settings s = settings_of(OPTIMIZER_SGD, 0.9, 0.5);
     struct optimizer optimizer;
@@ -241,7 +241,7 @@ static void test_decay_spares_scales(void **state) {
 static void test_average(void **state) {
     (void)state;
     struct network network;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
     const size_t n = network.parameters;
     struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0);
@@ -278,7 +278,7 @@ static void test_average(void **state) {
 static void test_norm(void **state) {
     (void)state;
     struct network network; /* several chunks */
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     assert_int_equal(network_build(&network, "(20)3c-2p-(50)7c-2p-10fc", 1, 8, 8, &variant),
                      SWWAE_OK);
     struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0);
@@ -332,7 +332,7 @@ static void test_norm(void **state) {
 static void test_freeze(void **state) {
     (void)state;
     struct network network;
-    const struct variant variant = {.norm = true};
+    const struct variant variant = {.norm = NORM_BATCH};
     assert_int_equal(network_build(&network, "(2)3c-2p-2fc", 1, 4, 4, &variant), SWWAE_OK);
     struct settings s = settings_of(OPTIMIZER_ADAM, 0, 0.1);
     float *moved = train(&network, &s, 1, STEPS);

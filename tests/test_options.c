@@ -208,7 +208,7 @@ static void test_refusals(void **state) {
     refuses(options, "noise", "-1",
             "option --noise: \"-1\" found, expected a number of at least 0");
     refuses(options, "tied", "true", "option --tied: \"true\" found, expected no|yes");
-    refuses(options, "norm", "layer", "option --norm: \"layer\" found, expected none|batch");
+    refuses(options, "norm", "layer", "option --norm: \"layer\" found, expected none|batch|pooled");
     refuses(options, "decoder-top", "top",
             "option --decoder-top: \"top\" found, expected features|classes");
     refuses(options, "data", "", "option --data: nothing found, expected NAME|DIR");

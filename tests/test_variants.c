@@ -106,6 +106,11 @@ static void test_create_refusals(void **state) {
     assert_int_equal(swwae_options_set(options, "decoder-top", "classes"), SWWAE_OK);
     says(swwae_model_create_from(&model, options, 1, 8, 8), SWWAE_E_ARGUMENT,
          "no fully connected layer");
+    assert_int_equal(swwae_options_set(options, "decoder-top", "features"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "norm", "pooled"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "beta", "5"), SWWAE_OK);
+    says(swwae_model_create_from(&model, options, 1, 8, 8), SWWAE_E_ARGUMENT,
+         "a soft pool's what cannot be normalised after it");
     assert_null(model);
     swwae_options_free(options);
 }
@@ -148,7 +153,7 @@ static void check_description(const swwae_model *model) {
     assert_string_equal(json_string_value(json_object_get(root, "tied")),
                         model->network.variant.tied ? "yes" : "no");
     assert_string_equal(json_string_value(json_object_get(root, "norm")),
-                        model->network.variant.norm ? "batch" : "none");
+                        norm_names[model->network.variant.norm]);
     json_decref(root);
     swwae_text_free(text);
 }
@@ -157,12 +162,12 @@ static void test_round_trip(void **state) {
     (void)state;
     static const char *const betas[] = {"hard", "hard,100", "0.1,1e-300", "0.30000000000000004"};
     static const char *const tops[] = {"features", "classes"}, *const words[] = {"no", "yes"};
-    static const char *const norms[] = {"none", "batch"};
-    for (int i = 0; i < 4 * 4 * 8; i++) {
+    for (int i = 0; i < 4 * 4 * 12; i++) {
+        if (i % 4 && norm_names[i / 64] == norm_names[NORM_POOLED]) continue; /* soft pooling */
         swwae_model *back,
             *model = make("3", "beta", betas[i % 4], "unpool", unpooling_names[i / 4 % 4],
                           "decoder-top", tops[i / 16 % 2], "tied", words[i / 32 % 2], "norm",
-                          norms[i / 64 % 2], "output", output_names[i % 2], NULL);
+                          norm_names[i / 64], "output", output_names[i % 2], NULL);
         const char *path = temporary_path("variant.safetensors");
         assert_int_equal(swwae_model_save(model, path), SWWAE_OK);
         if (swwae_model_load(&back, path) != SWWAE_OK) fail_msg("%s", swwae_last_error());
@@ -203,6 +208,7 @@ static void tied_yes(struct safetensors *file) { set(file, "tied", "yes"); }
 static void norm_else(struct safetensors *file) { set(file, "norm", "layer"); }
 static void norm_none(struct safetensors *file) { set(file, "norm", "none"); }
 static void norm_batch(struct safetensors *file) { set(file, "norm", "batch"); }
+static void norm_pooled(struct safetensors *file) { set(file, "norm", "pooled"); }
 static void negative(struct safetensors *file, const char *tensor) {
     ((float *)(uintptr_t)safetensors_find(file, tensor)->data)[1] = -0.5f;
 }
@@ -229,6 +235,9 @@ static void test_faulty_files(void **state) {
     refuses_change(plain(), norm_else, "metadata \"norm\" is \"layer\", expected \"none\"");
     refuses_change(full(), norm_none, "tensor encoder.0.0.scale is not part of the architecture");
     refuses_change(plain(), norm_batch, "tensor encoder.0.0.scale is missing");
+    refuses_change(full(), norm_pooled,
+                   "norm pooled and a beta of 100 were asked for, but a soft pool's what cannot be "
+                   "normalised after it; use norm batch, or beta hard");
     refuses_change(full(), variance_negative,
                    "value 1 of tensor encoder.1.0.variance is -0.5, expected a variance");
     swwae_model *model = full(), *back;

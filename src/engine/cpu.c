@@ -130,6 +130,7 @@ static void pack_layer(void *context, int j, int worker) {
     const struct layers_job *job = context;
     struct engine *e = job->e;
     layers_pack(e->packed, &e->plan, j, job->parameters, e->kernels.group, e->spare[worker]);
+    layers_norm(e->norm_values, &e->plan, j, job->parameters);
 }
 
 void engine_pack(struct engine *e, const real *parameters) {

@@ -57,6 +57,10 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
     l->packed = plan->packed_size;
     l->packed_bias = l->packed + size;
     plan->packed_size = l->packed_bias + bias;
+    if (l->normed && !l->folded) {
+        l->norm_value = plan->norm_values;
+        plan->norm_values += NORM_VALUES * bias;
+    }
     if (!l->trained) return;
     if (l->kernel && back && !l->unpool_conv) {
         l->packed_back = plan->packed_size;
@@ -80,9 +84,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
     l->sum_end = plan->sum_size = l->bias_sum + bias;
     if (!l->normed) return;
     l->norm_sum = plan->norm_sums;
-    l->norm_value = plan->norm_values;
     plan->norm_sums += 4 * bias;
-    plan->norm_values += NORM_VALUES * bias;
 }
 
 static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool normed) {
@@ -104,15 +106,17 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool no
 static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[],
                             bool (*few)(int pool, int kernel)) {
     const struct network *n = plan->network;
-    const bool normed = n->variant.norm;
+    const bool normed = n->variant.norm != NORM_NONE;
     for (int s = 0; s < n->stages; s++)
         for (int c = 0; c < n->stage[s].convs; c++) {
             struct layer *l = &plan->encoder_layer[s][c];
             *l = conv_layer(&n->stage[s].encoder[c],
                             s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
-            l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL &&
-                           c + 1 == n->stage[s].convs && !n->variant.beta[s] &&
-                           !(normed && plan->training);
+            const bool last = c + 1 == n->stage[s].convs;
+            l->pool_first = last && n->variant.norm == NORM_POOLED;
+            l->folded = normed && !plan->training && !l->pool_first;
+            l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL && last &&
+                           !n->variant.beta[s] && (!normed || l->pool_first || !plan->training);
             l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
             l->trained = plan->training && encoder[s];
             layer_add(plan, l, s > 0 || c > 0, n->stage[s].height, n->stage[s].width);
@@ -127,6 +131,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             l->unpool_conv = unpools && !l->few;
             l->unpool_few = unpools && l->few && few(n->stage[s].pool, l->kernel);
             l->sparse_sum = l->unpool_conv || l->unpool_few;
+            l->folded = normed && !plan->training;
             l->tied = n->variant.tied;
             l->partner = &plan->encoder_layer[s][c];
             l->trained = plan->training && decoder[s];
@@ -185,27 +190,35 @@ static size_t taps_of(const struct layer *l) {
     return l->kernel ? (size_t)(l->kernel * l->kernel) : 1;
 }
 
+double layers_scale(const struct layer *l, const real *parameters, size_t channel) {
+    const double scale = (double)parameters[l->scale + channel];
+    return l->pool_first ? fabs(scale) : scale;
+}
+
+/* What normalisation by the running statistics multiplies a channel by. */
+static double running_factor(const struct layer *l, const real *parameters, size_t channel) {
+    return layers_scale(l, parameters, channel) /
+           sqrt((double)parameters[l->variance + channel] + NORM_EPSILON);
+}
+
 /* The layer's weights (out, in, ...): where they lie, or worked out in spare. */
-static const real *weights(const struct plan *plan, const struct layer *l, const real *parameters,
-                           real *spare) {
+static const real *weights(const struct layer *l, const real *parameters, real *spare) {
     const real *own = parameters + l->weight;
     if (l->tied) {
         transpose(spare, own, (size_t)l->out, (size_t)l->in, taps_of(l));
         own = spare;
     }
-    if (!l->normed || plan->training) return own;
+    if (!l->folded) return own;
     const size_t inputs = weights_of(l) / (size_t)l->out;
     for (size_t o = 0; o < (size_t)l->out; o++) {
-        const double factor = (double)parameters[l->scale + o] /
-                              sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+        const double factor = running_factor(l, parameters, o);
         for (size_t i = 0; i < inputs; i++)
             spare[o * inputs + i] = (real)(factor * (double)own[o * inputs + i]);
     }
     return spare;
 }
 
-static void pack_layer_bias(real *packed, const struct plan *plan, const struct layer *l,
-                            const real *parameters) {
+static void pack_layer_bias(real *packed, const struct layer *l, const real *parameters) {
     if (!l->kernel) {
         pack_bias(packed, parameters + l->bias, l->to);
         return;
@@ -215,9 +228,8 @@ static void pack_layer_bias(real *packed, const struct plan *plan, const struct 
         const double bias = (double)parameters[l->bias + o];
         if (!l->normed) {
             packed[o] = parameters[l->bias + o];
-        } else if (!plan->training) {
-            const double factor = (double)parameters[l->scale + o] /
-                                  sqrt((double)parameters[l->variance + o] + NORM_EPSILON);
+        } else if (l->folded) {
+            const double factor = running_factor(l, parameters, o);
             packed[o] = (real)(bias - (double)parameters[l->mean + o] * factor);
         }
     }
@@ -226,8 +238,8 @@ static void pack_layer_bias(real *packed, const struct plan *plan, const struct 
 void layers_pack(real *packed, const struct plan *plan, int j, const real *parameters, int group,
                  real *spare) {
     const struct layer *l = plan->layer[j];
-    const real *weight = weights(plan, l, parameters, spare);
-    pack_layer_bias(packed + l->packed_bias, plan, l, parameters);
+    const real *weight = weights(l, parameters, spare);
+    pack_layer_bias(packed + l->packed_bias, l, parameters);
     if (!l->kernel)
         pack_linear(packed + l->packed, weight, l->to, l->from);
     else if (l->unpool_conv)
@@ -252,6 +264,18 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
     else
         pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
                   group, true);
+}
+
+void layers_norm(real *values, const struct plan *plan, int j, const real *parameters) {
+    const struct layer *l = plan->layer[j];
+    if (plan->training || !l->normed || l->folded) return;
+    const size_t width = (size_t)pack_blocks(l->out) * LANES;
+    real *value = values + l->norm_value;
+    for (size_t c = 0; c < (size_t)l->out; c++) {
+        value[NORM_MEAN * width + c] = parameters[l->mean + c];
+        value[NORM_FACTOR * width + c] = (real)running_factor(l, parameters, c);
+        value[NORM_BIAS * width + c] = parameters[l->bias + c];
+    }
 }
 
 static void read_weights(real *to, const struct layer *l, const real *sum, int group) {

@@ -1,5 +1,6 @@
 /* op_norm.c - batch normalisation in training, with statistics of the whole batch; docs/math.md.
- * In forward-only engines it is folded into the weights (layers.c). */
+ * In forward-only engines it is folded into the weights, or by the running ones (layers.c). */
+#include "engine/layers.h"
 #include "engine/op.h"
 
 #include <math.h>
@@ -50,7 +51,7 @@ static void sums_join(const struct join *j, const struct op *op) {
         if (variance < 0) variance = 0; /* rounding */
         value[NORM_MEAN * width + c] = (real)mean;
         value[NORM_FACTOR * width + c] =
-            (real)((double)j->parameters[l->scale + c] * inverse_deviation(j, op, c));
+            (real)(layers_scale(l, j->parameters, c) * inverse_deviation(j, op, c));
         value[NORM_BIAS * width + c] = j->parameters[l->bias + c];
         j->gradient[l->mean + c] = (real)mean;
         j->gradient[l->variance + c] = (real)(count > 1 ? variance * count / (count - 1) : 0);
@@ -79,11 +80,12 @@ static void norm_join(const struct join *j, const struct op *op) {
     real *value = j->norm_values + l->norm_value;
     for (size_t c = 0; c < (size_t)l->out; c++) {
         const double slope = total(j, op, 2, c), tilt = total(j, op, 3, c);
-        const double s = inverse_deviation(j, op, c), scale = (double)j->parameters[l->scale + c];
+        const double s = inverse_deviation(j, op, c), scale = layers_scale(l, j->parameters, c);
+        const bool turned = l->pool_first && j->parameters[l->scale + c] < 0;
         value[NORM_TILT * width + c] = (real)(-scale * s * s * s * tilt / count);
         value[NORM_SLOPE * width + c] = (real)(slope / count);
         j->gradient[l->bias + c] = (real)slope;
-        j->gradient[l->scale + c] = (real)(s * tilt);
+        j->gradient[l->scale + c] = (real)(turned ? -s * tilt : s * tilt);
     }
 }
 

@@ -23,7 +23,7 @@ static void conv_pool_forward(const struct pass *p, const struct op *op) {
                               .x = op_operand(p, pass_value(p, op->in[0].tensor), layer->bf16),
                               .weight = p->packed + layer->packed,
                               .bias = p->packed + layer->packed_bias,
-                              .relu = true,
+                              .relu = op->relu,
                               .kernel = layer->kernel,
                               .images = p->images,
                               .scratch = p->w->work};
@@ -48,9 +48,9 @@ static void conv_pool_back(const struct pass *p, const struct op *op) {
     const struct map slope = pass_gradient(p, op->out[0]), what = pass_value(p, op->out[0]),
                      x = pass_value(p, op->in[0].tensor);
     /* a window whose maximum is 0 passes nothing: the gate is the ReLU's */
-    const struct sparse d =
-        sparse_of(p, op, &slope, pass_where(p, p->w->where[op->stage], op->stage), &what);
-    p->kernels->sparse_sum(p->sum + layer->bias_sum, &d, p->images);
+    const struct sparse d = sparse_of(
+        p, op, &slope, pass_where(p, p->w->where[op->stage], op->stage), op->relu ? &what : NULL);
+    if (!layer->normed) p->kernels->sparse_sum(p->sum + layer->bias_sum, &d, p->images);
     if (layer->sparse_sum)
         p->kernels->sparse_outer(p->sum + layer->sum, &d, &x, layer->kernel, p->images, p->w->work);
     else

@@ -72,15 +72,30 @@ static int add_conv_pool(struct plan *plan, int s, int x) {
     struct op op = plain(&op_conv_pool, x, what);
     op.layer = l;
     op.stage = s;
+    op.relu = !l->pool_first;
     add_op(plan, op);
-    return plan->what[s] = what;
+    return what;
+}
+
+/* Batch normalisation of what layer l made. */
+static int add_norm(struct plan *plan, struct layer *l, int y, bool relu) {
+    const int z = add_like(plan, y, relu);
+    struct op op = plain(&op_norm_sums, y, z);
+    op.layer = l;
+    op.relu = relu;
+    if (plan->training) add_op(plan, op);
+    op.kind = &op_norm;
+    op.in[0].tensor = -1;
+    op.source = y;
+    add_op(plan, op);
+    return z;
 }
 
 /* An operation that ends in the convolution of layer l, height by width, and what follows it; its
  * output. */
 static int add_conv_op(struct plan *plan, struct op op, struct layer *l, int height, int width,
                        bool relu) {
-    const bool normed = l->normed && plan->training;
+    const bool normed = l->normed && !l->folded;
     const int y = add_tensor(plan, l->out, height, width, l->few ? 1 : LANES, relu && !normed);
     if (y < 0) return -1;
     plan->tensor[y].gradient_ring = l->kernel / 2;
@@ -88,17 +103,7 @@ static int add_conv_op(struct plan *plan, struct op op, struct layer *l, int hei
     op.layer = l;
     op.relu = relu && !normed;
     add_op(plan, op);
-    if (!normed) return y;
-    const int z = add_like(plan, y, relu);
-    op = plain(&op_norm_sums, y, z);
-    op.layer = l;
-    op.relu = relu;
-    add_op(plan, op);
-    op.kind = &op_norm;
-    op.in[0].tensor = -1;
-    op.source = y;
-    add_op(plan, op);
-    return z;
+    return normed && !l->pool_first ? add_norm(plan, l, y, relu) : y;
 }
 
 static int add_conv(struct plan *plan, struct layer *l, int x, bool relu) {
@@ -133,7 +138,7 @@ static int add_pool(struct plan *plan, int s, int x) {
         }
     }
     add_op(plan, op);
-    return plan->what[s] = what;
+    return what;
 }
 
 static void add_encoder(struct plan *plan, int stages) {
@@ -154,13 +159,17 @@ static void add_encoder(struct plan *plan, int stages) {
         add_op(plan, op);
         x = noisy;
     }
-    for (int s = 0; s < stages; s++)
+    for (int s = 0; s < stages; s++) {
         for (int c = 0; c < n->stage[s].convs; c++) {
             struct layer *l = &plan->encoder_layer[s][c];
             if (s > 0 || c > 0) x = add_dropout(plan, x, o->dropout_conv);
             x = l->conv_pool ? add_conv_pool(plan, s, x) : add_conv(plan, l, x, true);
-            if (c + 1 == n->stage[s].convs && !l->conv_pool) x = add_pool(plan, s, x);
         }
+        struct layer *last = &plan->encoder_layer[s][n->stage[s].convs - 1];
+        if (!last->conv_pool) x = add_pool(plan, s, x);
+        if (last->pool_first) x = add_norm(plan, last, x, true);
+        plan->what[s] = x;
+    }
 }
 
 static int add_linear(struct plan *plan, struct layer *l, int x, const struct stage *shape,

@@ -22,6 +22,8 @@ struct layer {
     struct pack_side from, to;    /* of a fully connected layer */
     bool few;                     /* few output maps: planar output, conv_few */
     bool normed;                  /* batch normalisation follows; bias is added after it */
+    bool pool_first;              /* normed, and the pool comes between */
+    bool folded;                  /* normed, and its weights hold the normalisation */
     bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
     bool unpool_few;              /* few, and its gradients run in one with its unpooling's */
     bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
@@ -35,7 +37,7 @@ struct layer {
     size_t sum, bias_sum;         /* in a share's gradient sums; trained only */
     size_t sum_end;               /* where these end */
     size_t norm_sum;              /* normed and trained: in a share's norm sums */
-    size_t norm_value;            /* the same: in the norm values */
+    size_t norm_value;            /* normed and not folded: in the norm values */
 };
 
 /* What a normalisation keeps for each channel once a batch's sums are known. Norm values are

@@ -175,13 +175,20 @@ static double entries_of(const struct pass *p, int tensor) {
     return count;
 }
 
+/* Its windows: a maximum that is normalised passes a gradient whatever it is. */
+static double windows_of(const struct pass *p, int tensor) {
+    const struct map *map = &p->plan->tensor[tensor].map;
+    return (double)p->images * map->channels * map->height * map->width;
+}
+
 void profile_run(struct op_clock *clock, const struct pass *pass, const struct op *op, bool back) {
     const double start = parallel_clock();
     (back ? op->kind->back : op->kind->forward)(pass, op);
     clock->seconds[back] += parallel_clock() - start;
     if (back) return;
     clock->images += pass->images;
-    if (op->kind == &op_conv_pool) clock->entries += entries_of(pass, op->out[0]);
+    if (op->kind == &op_conv_pool)
+        clock->entries += op->relu ? entries_of(pass, op->out[0]) : windows_of(pass, op->out[0]);
     if (op->kind == &op_unpool_conv || op->kind == &op_unpool_few)
         clock->entries += entries_of(pass, op->in[0].tensor);
 }

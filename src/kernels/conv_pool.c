@@ -1,4 +1,4 @@
-/* conv_pool.c - dense convolution, bias, ReLU, max pooling and switches in one pass.
+/* conv_pool.c - dense convolution, bias, ReLU if wanted, max pooling and switches in one pass.
  *
  * A tile's pixels go from the registers that hold their sums straight into the running maximum of
  * their window. Windows of 2x2 lie whole inside tiles of two rows; for larger ones a tile is a
@@ -33,7 +33,8 @@ INLINE void pairs_run(const struct target *to, struct tile t, int i, int j, cons
     UNROLL
     for (int k = 0; k < windows * vectors; k++) {
         const int v = k % vectors, w = k / vectors;
-        v16 best = v_relu(sum[2 * w * vectors + v]); /* what is below 0 is not above that */
+        v16 best = sum[2 * w * vectors + v];
+        if (to->c->relu) best = v_relu(best); /* what is below 0 is not above that */
         i16 cell = i_zero();
         v_keep_larger(&best, &cell, sum[(2 * w + 1) * vectors + v], 1);
         v_keep_larger(&best, &cell, sum[(2 * w + 2 * windows) * vectors + v], 2);
@@ -72,7 +73,7 @@ INLINE void row_run(struct running *r, const struct target *to, struct tile t, i
     for (int p = 0; p < columns; p++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            const v16 y = v_relu(sum[p * vectors + v]);
+            const v16 y = to->c->relu ? v_relu(sum[p * vectors + v]) : sum[p * vectors + v];
             v16 *best = &r->best[window * vectors + v];
             i16 *cell = &r->cell[window * vectors + v];
             if (first + column == 0) {

@@ -253,7 +253,7 @@ INLINE void tile_write(const struct conv *c, const v16 y[4], struct place at, in
 INLINE void tile_pool(const struct sink *s, const v16 y[4], struct place at, int block) {
     const struct map *what = &s->c->y;
     const int blocks = map_blocks(what);
-    v16 best = v_relu(y[0]);
+    v16 best = s->c->relu ? v_relu(y[0]) : y[0];
     i16 cell = i_zero();
     const bool right = 2 * at.column + 1 < s->c->x.width, below = 2 * at.row + 1 < s->c->x.height;
     if (right) v_keep_larger(&best, &cell, y[1], 1);
@@ -332,7 +332,6 @@ static void winograd_pool(const struct conv *c, uint8_t *where, int pool) {
     struct map what = c->y;
     one.y = map_place(between, c->scratch);
     one.scratch = (float *)c->scratch + map_size(&between, 1);
-    one.relu = true;
     one.images = 1;
     for (int n = 0; n < c->images; n++) {
         winograd(&one);

@@ -82,7 +82,7 @@ struct kernels {
     /* what(c, w) = maximum over window w of x; where = its cell, row-major inside the window
      * (row * pool + column), the first maximum wins, the first NaN wins over everything; windows at
      * the right and bottom edge may be partial. where is (image, block, window row, window column,
-     * LANES) bytes. x is post-ReLU, so an all-zero window has switch 0. */
+     * LANES) bytes. A window of equal values, as where ReLU left nothing, has switch 0. */
     void (*pool)(struct map *what, uint8_t *where, const struct map *x, int pool, int images);
 
     /* x = 0 but for the switched cell of each window, which takes its value of `what` (unpooling,
@@ -132,9 +132,9 @@ struct kernels {
     void (*norm_back)(struct map *dx, const struct map *d, const struct map *x, const real *mean,
                       const real *d_mean, const real *factor, const real *tilt, int images);
 
-    /* y = pool(ReLU(x * w + bias)) without the map between: bit for bit what conv and then pool
-     * give. conv->y is the pooled map, blocked; relu is implied, gate not supported; weight from
-     * pack_conv. where: as in pool. */
+    /* y = pool(x * w + bias), relu before the pool if wanted, without the map between: bit for bit
+     * what conv and then pool give. conv->y is the pooled map, blocked; gate is not supported;
+     * weight from pack_conv. where: as in pool. */
     void (*conv_pool)(const struct conv *conv, uint8_t *where, int pool);
 
     /* conv, conv_pool and conv_outer of kernel 3 with blocked maps, by Winograd's filtering: 16

@@ -125,7 +125,7 @@ static real dense_weight(const struct conv *c, int out, int in, int tap) {
     return c->weight[(group + row) * LANES + (size_t)(out % LANES)];
 }
 
-/* One value after ReLU; padding lanes hold zero. */
+/* One value; padding lanes hold zero. */
 static real conv_at(const struct conv *c, int image, int out, int y, int x) {
     if (out >= c->y.channels) return 0;
     const int radius = c->kernel / 2;
@@ -135,7 +135,7 @@ static real conv_at(const struct conv *c, int image, int out, int y, int x) {
             sum += (double)*map_at(&c->x, image, i, y + tap / c->kernel - radius,
                                    x + tap % c->kernel - radius) *
                    dense_weight(c, out, i, tap);
-    return (real)(sum < 0 ? 0 : sum);
+    return (real)(c->relu && sum < 0 ? 0 : sum);
 }
 
 static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
@@ -146,7 +146,7 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
                 for (int j = 0; j < what->width; j++) {
                     const int rows = smaller(pool, c->x.height - i * pool);
                     const int columns = smaller(pool, c->x.width - j * pool);
-                    real best = 0;
+                    real best = -INFINITY;
                     int cell = 0;
                     for (int a = 0; a < rows; a++)
                         for (int b = 0; b < columns; b++) {

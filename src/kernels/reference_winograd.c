@@ -83,7 +83,6 @@ static void winograd_pool(const struct conv *c, uint8_t *where, int pool) {
     kernels_reference(&kernels);
     one.y = map_place(map_shape(c->y.channels, c->x.height, c->x.width, 0, LANES), c->scratch);
     one.scratch = (real *)c->scratch + map_size(&one.y, 1);
-    one.relu = true;
     one.images = 1;
     memset(c->scratch, 0, map_size(&one.y, 1) * sizeof(real)); /* padding lanes */
     for (int n = 0; n < c->images; n++) {

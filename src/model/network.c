@@ -13,6 +13,7 @@
 
 const char *const unpooling_names[4] = {"switches", "upsample", "fixed", "average"};
 const char *const output_names[2] = {"linear", "sigmoid"};
+const char *const norm_names[3] = {"none", "batch", "pooled"};
 
 /* Appends one view, shaped by what `shape` has of it. False: the size does not fit. */
 static bool add_view(struct network *network, size_t *offset, struct view shape, const char *layer,
@@ -146,6 +147,11 @@ swwae_status network_build(struct network *network, const char *arch, int channe
     CHECK(n.fcs || !n.variant.classes_top, SWWAE_E_ARGUMENT,
           "a decoder that starts from the classes was asked for, but the architecture has no fully "
           "connected layer; add one such as 10fc");
+    for (int s = 0; s < n.stages; s++)
+        CHECK(n.variant.norm != NORM_POOLED || !(n.variant.beta[s] > 0), SWWAE_E_ARGUMENT,
+              "norm pooled and a beta of %g were asked for, but a soft pool's what cannot be "
+              "normalised after it; use norm batch, or beta hard",
+              n.variant.beta[s]);
     for (int s = 0; s < n.stages; s++) views += 2 * (size_t)n.stage[s].convs;
     views = views * (n.variant.norm ? 5 : 2) + 4 * (size_t)n.fcs; /* at most */
     n.view = calloc(views + 1, sizeof *n.view);

@@ -18,7 +18,11 @@ enum unpooling {
 enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
 
 /* Their names in options and files, in the order of the enums. */
-extern const char *const unpooling_names[4], *const output_names[2];
+extern const char *const unpooling_names[4], *const output_names[2], *const norm_names[3];
+
+/* Batch normalisation after every convolution of both pathways (paper section 4.4), or, of the last
+ * one of an encoder's stage, after its pool: there the gradient stays one at the switches. */
+enum batch_norm { NORM_NONE, NORM_BATCH, NORM_POOLED };
 
 /* What there is to choose about a model besides its notation. All zero: the paper's model. */
 struct variant {
@@ -28,11 +32,12 @@ struct variant {
     enum output output;
     bool classes_top; /* the decoder starts from the classes through mirrored fc layers */
     bool tied;        /* decoder weights are the encoder's, transposed; biases are its own */
-    bool norm;        /* batch normalisation after every convolution of both pathways */
+    enum batch_norm norm;
 };
 
 /* Batch normalisation of a convolution's output, per channel (the paper's nets for STL-10 and
- * CIFAR): scale (x - mean) / sqrt(variance + NORM_EPSILON) + bias. */
+ * CIFAR): scale (x - mean) / sqrt(variance + NORM_EPSILON) + bias. After a pool it is scale's
+ * absolute value, so that the maximum of a window stays the maximum. */
 #define NORM_EPSILON 1e-5
 /* running += NORM_MOMENTUM (batch - running), after every training step. */
 #define NORM_MOMENTUM 0.1

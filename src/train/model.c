@@ -16,7 +16,6 @@
 const char *const normalisation_names[2] = {"byte/255", "byte/255, each image standardised"};
 const char *const decoder_top_names[2] = {"features", "classes"};
 const char *const tied_names[2] = {"no", "yes"};
-const char *const norm_names[2] = {"none", "batch"};
 
 swwae_status model_create(struct swwae_model **model, const char *arch, int channels, int height,
                           int width, const struct variant *variant) {

@@ -11,7 +11,7 @@
 extern const char *const normalisation_names[2];
 
 /* Words for a variant's choices in options and files. */
-extern const char *const decoder_top_names[2], *const tied_names[2], *const norm_names[2];
+extern const char *const decoder_top_names[2], *const tied_names[2];
 
 /* Behind the public, opaque swwae_model. */
 struct swwae_model {

@@ -163,13 +163,13 @@ static swwae_status take_variant(struct variant *variant, const struct safetenso
     TRY(take_word(&unpooling, file, path, "unpool", unpooling_names, 4));
     TRY(take_word(&top, file, path, "decoder_top", decoder_top_names, 2));
     TRY(take_word(&tied, file, path, "tied", tied_names, 2));
-    TRY(take_word(&norm, file, path, "norm", norm_names, 2));
+    TRY(take_word(&norm, file, path, "norm", norm_names, 3));
     TRY(take_beta(variant->beta, file, path, arch));
     variant->output = (enum output)output;
     variant->unpooling = (enum unpooling)unpooling;
     variant->classes_top = top;
     variant->tied = tied;
-    variant->norm = norm;
+    variant->norm = (enum batch_norm)norm;
 fail:
     return status;
 }

@@ -96,7 +96,9 @@ const struct option option_table[] = {
     {{"tied", "no|yes", "no", "decoder weights are the encoder's, transposed"},
      .kind = CHOICE,
      .offset = AT(tied)},
-    {{"norm", "none|batch", "none", "batch normalisation after every convolution"},
+    {{"norm", "none|batch|pooled", "none",
+      "batch normalisation after every convolution; pooled: where a pool follows, after it, which "
+      "keeps its gradient sparse"},
      .kind = CHOICE,
      .offset = AT(norm)},
     {{"output", "linear|sigmoid", "linear", "last step of the decoder"},

@@ -55,7 +55,7 @@ struct settings {
     enum unpooling unpooling; /* --unpool switches|upsample|fixed|average  switches */
     int classes_top;          /* --decoder-top features|classes  features */
     int tied;                 /* --tied no|yes          no */
-    int norm;                 /* --norm none|batch      none */
+    enum batch_norm norm;     /* --norm none|batch|pooled  none */
     enum output output;       /* --output linear|sigmoid    linear */
     double dropout;           /* --dropout X            0; below 1 */
     double dropout_conv;      /* --dropout-conv X       0; below 1 */

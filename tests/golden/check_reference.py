@@ -26,7 +26,8 @@ class Plain:
         self.stages, self.units = reference_model.parse(case.arch)
         self.beta = self.variant.get("beta") or (0,) * len(self.stages)
 
-    def convolution(self, x, name):
+    def filtered(self, x, name):
+        """A convolution without its normalisation or bias."""
         mirrored = name.startswith("decoder") and self.variant.get("tied")
         if mirrored:  # w_dec[c, o, u, v] = w_enc[o, c, K - 1 - u, K - 1 - v]
             w = self.views[name.replace("decoder", "encoder") + ".weight"]
@@ -41,16 +42,29 @@ class Plain:
             for v in range(w.shape[3]):
                 y += np.einsum("oc,ncij->noij", w[:, :, u, v],
                                padded[:, :, u:u + height, v:v + width])
-        bias = self.views[name + ".bias"]
+        return y
+
+    def normalised(self, y, name):
         if self.variant.get("norm"):
-            for o in range(len(w)):
+            y = y.copy()
+            for o in range(y.shape[1]):
                 if self.training:
                     mean, variance = np.mean(y[:, o]), np.var(y[:, o])
                 else:
                     mean, variance = (self.views[f"{name}.{k}"][o] for k in ("mean", "variance"))
-                y[:, o] = self.views[name + ".scale"][o] * (y[:, o] - mean) / np.sqrt(
-                    variance + 1e-5)
-        return y + bias[:, None, None]
+                scale = self.views[name + ".scale"][o]
+                if self.pool_first(name):
+                    scale = abs(scale)
+                y[:, o] = scale * (y[:, o] - mean) / np.sqrt(variance + 1e-5)
+        return y + self.views[name + ".bias"][:, None, None]
+
+    def convolution(self, x, name):
+        return self.normalised(self.filtered(x, name), name)
+
+    def pool_first(self, name):
+        side, s, c = name.split(".")
+        return (self.variant.get("norm") == "pooled" and side == "encoder" and
+                int(c) + 1 == len(self.stages[int(s)][0]))
 
     def windows(self, s, shape):
         """(a, b, rows, columns) of every window."""
@@ -109,10 +123,15 @@ class Plain:
     def encode(self, x):
         whats, wheres, shapes = [], [], []
         for s, (convs, _) in enumerate(self.stages):
-            for c in range(len(convs)):
+            for c in range(len(convs) - 1):
                 x = np.maximum(self.convolution(x, f"encoder.{s}.{c}"), 0)
             shapes.append(x.shape[2:])
-            x, where = self.pool(x, s)
+            last = f"encoder.{s}.{len(convs) - 1}"
+            if self.pool_first(last):
+                x, where = self.pool(self.filtered(x, last), s)
+                x = np.maximum(self.normalised(x, last), 0)
+            else:
+                x, where = self.pool(np.maximum(self.convolution(x, last), 0), s)
             whats.append(x)
             wheres.append(where)
         return whats, wheres, shapes

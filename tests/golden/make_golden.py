@@ -154,18 +154,21 @@ CASES = [
     Case("tied_blocked", "(6)3c-2p-(5)3c-2p-4fc", (5, 7, 8), [-1, 1, 3],
          {"nll": 1, "rec": 1, "m": (0.3,), "reduction": "norm"}, "sigmoid", tied=True),
     Case("norm", "(4)3c-2p-(6)3c-(5)3c-2p-4fc", (1, 9, 8), [-1, 2, 0, -1, 3],
-         {"nll": 0.6, "rec": 1, "m": (0.3,), "reduction": "sum"}, norm=True),
-    Case("norm_one_stage", "(6)5c-3p", (1, 10, 8), [-1] * 5, {"rec": 1}, norm=True),
+         {"nll": 0.6, "rec": 1, "m": (0.3,), "reduction": "sum"}, norm="batch"),
+    Case("norm_one_stage", "(6)5c-3p", (1, 10, 8), [-1] * 5, {"rec": 1}, norm="batch"),
     Case("norm_colour", "(18)3c-2p-(5)3c-2p-3fc", (3, 8, 6), [0, -1, 2], {"nll": 1, "rec": 1},
-         "sigmoid", norm=True),
+         "sigmoid", norm="batch"),
     # no term reaches the decoder's first stage; statistics of one image, at the top of one value
     Case("norm_single", "(4)3c-2p-(6)3c-2p-(5)3c-2p-3fc", (1, 4, 4), [1],
-         {"nll": 1, "m": (0.5, 0.5)}, norm=True),
+         {"nll": 1, "m": (0.5, 0.5)}, norm="batch"),
+    # normalised after the pool, partial windows, two convolutions in a stage, blocks of channels
+    Case("norm_pooled", "(4)3c-2p-(18)3c-(5)3c-3p-4fc", (1, 13, 11), [-1, 2, 0, -1, 3],
+         {"nll": 0.6, "rec": 1, "m": (0.3,), "reduction": "sum"}, norm="pooled"),
     # in windows of three, what normalisation makes dark on both sides puts the position on a cell
     # exactly, hence the small map
     Case("combined", "(3)3c-2p-(4)3c-(4)3c-3p-6fc-4fc", (1, 5, 9), [-1, 2, 0, -1, 3],
          {"nll": 0.6, "rec": 1, "m": (0.3, 0.4), "reduction": "sum"}, margin=4e-5, beta=(3, 5),
-         top="classes", tied=True, norm=True),
+         top="classes", tied=True, norm="batch"),
     Case("layerwise", "(5)3c-2p-(6)3c-2p-(4)3c-2p-4fc", (1, 12, 13), [2, -1, 0],
          {"nll": 0.8, "rec": 1, "m": (0.4, 0.3), "reduction": "sum", "layers": "layerwise"}),
     Case("l1_mean", "(5)3c-2p-(6)3c-2p-4fc", (1, 9, 10), [2, -1, 0],
@@ -195,7 +198,7 @@ class Ties:
         self.near = []  # flat positions of near switches in (N, C, windows), per hard pool
 
     def __call__(self, z, pooled):
-        size, beta = pooled or (None, 0)
+        size, beta, relu = pooled or (None, 0, True)
         if size is None or beta:
             self.relu = min(self.relu, z.abs().min().item())
             if beta:
@@ -203,8 +206,11 @@ class Ties:
             return
         cells = F.pad(windows(z, size), (0, 1), value=0.0)  # size 2 at least, but one cell may be all
         first, second = cells[..., :-1].topk(2, -1).values.unbind(-1)
-        self.relu = min(self.relu, first.abs().min().item())
-        lead = torch.where(first > 0, first - second.clamp(min=0), np.inf)
+        if relu:
+            self.relu = min(self.relu, first.abs().min().item())
+            lead = torch.where(first > 0, first - second.clamp(min=0), np.inf)
+        else:
+            lead = first - second
         self.switch = min(self.switch, lead.min().item())
         self.near.append((lead < self.margin).nonzero())
 
@@ -514,7 +520,7 @@ def build(case):
             "unpool": v.get("unpool", "switches"),
             "beta": ",".join(repr(float(b)) if b else "hard" for b in beta),
             "decoder-top": v.get("top", "features"), "tied": "yes" if v.get("tied") else "no",
-            "norm": "batch" if v.get("norm") else "none", "layers": o.layers,
+            "norm": v.get("norm", "none"), "layers": o.layers,
             "lambda-l1": repr(float(o.l1))})
     path = pathlib.Path(__file__).with_name(case.name + ".safetensors")
     write(path, tensors, metadata)

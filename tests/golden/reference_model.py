@@ -154,35 +154,42 @@ def linear(x, weight, bias):
 class Convolution(nn.Module):
     """A "same" convolution. partner: the encoder's convolution whose weight this one shares, with
     channels swapped and taps mirrored. norm: batch normalisation follows, and the bias comes after
-    it; `statistics` are then the batch's mean and unbiased variance of the last training step."""
+    it; `statistics` are then the batch's mean and unbiased variance of the last training step.
+    pool_first: a pool comes between, and scales count by their absolute values."""
 
-    def __init__(self, inputs, maps, kernel, norm=False, partner=None):
+    def __init__(self, inputs, maps, kernel, norm=False, partner=None, pool_first=False):
         super().__init__()
         self.partner = (partner,)  # in a tuple, so that it is no part of this module
         if partner is None:
             self.weight = nn.Parameter(torch.zeros(maps, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(maps))
-        self.norm = norm
+        self.norm, self.pool_first = norm, pool_first
         if norm:
             self.scale = nn.Parameter(torch.ones(maps))
             self.mean = nn.Parameter(torch.zeros(maps), requires_grad=False)
             self.variance = nn.Parameter(torch.ones(maps), requires_grad=False)
 
-    def forward(self, x):
+    def filtered(self, x):
         if self.partner[0] is None:
             weight = self.weight
         else:
             weight = self.partner[0].weight.transpose(0, 1).flip(2, 3)
+        return convolve(x, weight, None if self.norm else self.bias)
+
+    def normalised(self, z):
         if not self.norm:
-            return convolve(x, weight, self.bias)
-        z = convolve(x, weight, None)
+            return z
+        scale = self.scale.abs() if self.pool_first else self.scale
         if not self.training:
-            return normalise(z, self.mean, self.variance, self.scale, self.bias)
+            return normalise(z, self.mean, self.variance, scale, self.bias)
         mean = z.mean((0, 2, 3))
         variance = (z - mean.view(-1, 1, 1)).square().mean((0, 2, 3))
         count = z.numel() // z.shape[1]
         self.statistics = mean.detach(), variance.detach() * (count / max(count - 1, 1))
-        return normalise(z, mean, variance, self.scale, self.bias)
+        return normalise(z, mean, variance, scale, self.bias)
+
+    def forward(self, x):
+        return self.normalised(self.filtered(x))
 
 
 class Linear(nn.Module):
@@ -224,22 +231,24 @@ def distance(a, b, reduction):
 class Swwae(nn.Module):
     """beta: the sharpness of each stage's soft pooling, 0 for max pooling; () for max pooling
     throughout. top: where the decoder starts, "features" or "classes". tied, norm: of the whole
-    network. named_parameters() are the library's views, in its order."""
+    network; norm: "none", "batch" or "pooled". named_parameters() are the library's views, in its order."""
 
     def __init__(self, arch, channels, height, width, output="linear", *, unpool="switches",
-                 beta=(), top="features", tied=False, norm=False):
+                 beta=(), top="features", tied=False, norm="none"):
         super().__init__()
         assert output in OUTPUTS and unpool in UNPOOLINGS and top in ("features", "classes")
         self.stages, units = parse(arch)
         self.beta = tuple(beta) or (0.0,) * len(self.stages)
         self.sigmoid, self.unpool, self.classes_top = output == "sigmoid", unpool, top == "classes"
         self.encoder, self.classifier = nn.ModuleList(), nn.ModuleList()
+        normed = norm != "none"
         self.decoder = nn.ModuleDict()  # "0", "1", ...: stages; "fc": the mirrored fc layers
         for s, (convs, size) in enumerate(self.stages):
             up, down = nn.ModuleList(), nn.ModuleList()
-            for maps, kernel in convs:
-                up.append(Convolution(channels, maps, kernel, norm))
-                down.append(Convolution(maps, channels, kernel, norm, up[-1] if tied else None))
+            for c, (maps, kernel) in enumerate(convs):
+                up.append(Convolution(channels, maps, kernel, normed,
+                                      pool_first=norm == "pooled" and c + 1 == len(convs)))
+                down.append(Convolution(maps, channels, kernel, normed, up[-1] if tied else None))
                 channels = maps
             self.encoder.append(up)
             self.decoder[str(s)] = down
@@ -286,16 +295,26 @@ class Swwae(nn.Module):
     def encode(self, x, watch=None):
         """The what of every stage, and what unpools it: (where, unpooled shape), with flat indices
         as where or, of soft pooling, columns and rows. watch, if given, is called with every
-        pre-activation and the (size, beta) of the pool right after it (None: no pool)."""
+        pre-activation and the (size, beta, whether ReLU comes between) of the pool right after it
+        (None: no pool)."""
         whats, wheres = [], []
         for convs, (_, size), beta in zip(self.encoder, self.stages, self.beta):
-            for c, conv in enumerate(convs):
-                x = relu(conv(x), watch, (size, beta) if c + 1 == len(convs) else None)
+            for conv in convs[:-1]:
+                x = relu(conv(x), watch)
+            last = convs[-1]
             shape = x.shape[2:]
-            if beta:
-                x, *where = soft_pool(x, size, beta)
+            if last.pool_first:
+                z = last.filtered(x)
+                if watch:
+                    watch(z.detach().clone(), (size, beta, False))
+                z, where = pool(z, size)
+                x = relu(last.normalised(z), watch)
             else:
-                x, where = pool(x, size)
+                x = relu(last(x), watch, (size, beta, True))
+                if beta:
+                    x, *where = soft_pool(x, size, beta)
+                else:
+                    x, where = pool(x, size)
             whats.append(x)
             wheres.append((where, shape))
         return whats, wheres
