@@ -91,8 +91,8 @@ static void test_bits(void **state) {
 static void test_bits_of_large_sums(void **state) {
     struct fixture *f = *state;
     const char *complaint;
-    for (int norm = 0; norm < 2; norm++) {
-        const struct variant variant = {.norm = norm ? NORM_BATCH : NORM_NONE};
+    for (int norm = NORM_NONE; norm <= NORM_POOLED; norm++) {
+        const struct variant variant = {.norm = (enum batch_norm)norm};
         struct network network;
         assert_int_equal(network_build(&network, "(32)3c-2p-1400fc-7fc", 1, SIDE, SIDE, &variant),
                          SWWAE_OK);

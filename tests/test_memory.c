@@ -89,6 +89,7 @@ static void test_prediction(void **state) {
         {"(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc", "8", "1", "labels", "all"},
         {"(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc", "200", "4", "lambda-rec", "0"},
         {"(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc", "64", "8", "norm", "batch"},
+        {"(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc", "64", "2", "norm", "pooled"},
         {"(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc", "64", "2", "average", "0.99"},
         {"(16)5c-(32)3c-7p", "128", "2", "labels", "none"},
         {"(128)3c-2p-(256)3c-2p-(256)3c-2p-10fc", "32", "2", "optimizer", "sgd"},

@@ -61,8 +61,11 @@ static void step(const struct fixture *f, const struct engine_options *options, 
 /* Dense convolutions of every kind: without a pool, before one, few maps, even and odd channels. */
 static const char *const archs[] = {"(20)5c-(17)3c-(16)3c-2p-(33)3c-3p-12fc-7fc",
                                     "(32)3c-2p-(40)5c-(20)1c-2p-7fc"};
-static const struct variant variants[] = {
-    {.tied = false}, {.tied = true}, {.unpooling = UNPOOL_UPSAMPLE}, {.norm = NORM_BATCH}};
+static const struct variant variants[] = {{.tied = false},
+                                          {.tied = true},
+                                          {.unpooling = UNPOOL_UPSAMPLE},
+                                          {.norm = NORM_BATCH},
+                                          {.norm = NORM_POOLED}};
 #define PLAIN_VARIANTS 3 /* the first, without norm */
 
 /* The same bits with any number of threads, and again. */

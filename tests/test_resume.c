@@ -73,7 +73,7 @@ static void test_resume(void **state) {
 /* Augmented images, averaged weights, pseudo-labels, consistency: all that remembers or draws. */
 static void test_resume_agreement(void **state) {
     (void)state;
-    static const char *const norms[] = {"none", "batch"};
+    static const char *const norms[] = {"none", "pooled"};
     for (size_t i = 0; i < 2; i++) {
         char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole-p%zu", i);

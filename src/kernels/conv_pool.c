@@ -15,6 +15,7 @@ struct target {
     float *what;
     ptrdiff_t next_where; /* from a vector to the next */
     int pool;
+    bool relu;
 };
 
 INLINE void window_write(const struct target *to, int i, int j, v16 best, i16 cell, int v) {
@@ -22,6 +23,9 @@ INLINE void window_write(const struct target *to, int i, int j, v16 best, i16 ce
     v_store(to->what + v * what->block + i * what->row + (ptrdiff_t)j * LANES, best);
     i_store_bytes(to->where + v * to->next_where + ((ptrdiff_t)i * what->width + j) * LANES, cell);
 }
+
+/* A window's first maximum. After ReLU what is below 0 in other cells is not above it. */
+INLINE v16 first_of(const struct target *to, v16 y) { return to->relu ? v_relu(y) : y; }
 
 /* ---- 2x2 windows ---- */
 
@@ -33,8 +37,7 @@ INLINE void pairs_run(const struct target *to, struct tile t, int i, int j, cons
     UNROLL
     for (int k = 0; k < windows * vectors; k++) {
         const int v = k % vectors, w = k / vectors;
-        v16 best = sum[2 * w * vectors + v];
-        if (to->c->relu) best = v_relu(best); /* what is below 0 is not above that */
+        v16 best = first_of(to, sum[2 * w * vectors + v]);
         i16 cell = i_zero();
         v_keep_larger(&best, &cell, sum[(2 * w + 1) * vectors + v], 1);
         v_keep_larger(&best, &cell, sum[(2 * w + 2 * windows) * vectors + v], 2);
@@ -73,11 +76,11 @@ INLINE void row_run(struct running *r, const struct target *to, struct tile t, i
     for (int p = 0; p < columns; p++) {
         UNROLL
         for (int v = 0; v < vectors; v++) {
-            const v16 y = to->c->relu ? v_relu(sum[p * vectors + v]) : sum[p * vectors + v];
+            const v16 y = sum[p * vectors + v];
             v16 *best = &r->best[window * vectors + v];
             i16 *cell = &r->cell[window * vectors + v];
             if (first + column == 0) {
-                *best = y;
+                *best = first_of(to, y);
                 *cell = i_zero();
             } else
                 v_keep_larger(best, cell, y, first + column);
@@ -184,7 +187,7 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
     const struct map *what = &c->y;
     const int blocks = map_blocks(what), radius = c->kernel / 2;
     const size_t depth = (size_t)c->x.channels * (size_t)(c->kernel * c->kernel) * LANES;
-    struct target to = {.c = c, .pool = pool};
+    struct target to = {.c = c, .pool = pool, .relu = c->relu};
     to.next_where = (ptrdiff_t)what->height * what->width * LANES;
     for (int b = 0; b < blocks; b += TILE_VECTORS)
         for (int n = 0; n < c->images; n++) {

@@ -26,7 +26,8 @@ static const struct grid_row rows[] = {
     ROW("no-average", "weights not averaged", "average=0"),
     ROW("no-balance", "pseudo-labels not balanced", "balance=no"),
     ROW("no-dropout", "no dropout", "dropout=0"),
-    ROW("norm", "batch normalisation added", "norm=batch"),
+    ROW("no-norm", "no batch normalisation", "norm=none"),
+    ROW("norm-batch", "batch normalisation before the pools", "norm=batch"),
     {.name = NULL}};
 
 static const struct grid_plan plan = {

@@ -147,6 +147,7 @@ static void models(void) {
     model_files("plain", "(2)1c-2p-3fc", 1, 4, "seed", "3");
     model_files("soft", "(1)3c-2p-(2)1c-2p-2fc", 1, 6, "beta", "hard,20");
     model_files("norm", "(2)1c-2p-2fc", 3, 4, "norm", "batch");
+    model_files("pooled", "(2)1c-2p-2fc", 3, 4, "norm", "pooled");
     model_files("classes", "(2)1c-2p-2fc-2fc", 1, 4, "decoder-top", "classes");
     model_files("tied", "(2)3c-2p", 1, 4, "tied", "yes");
     model_files("sgd", "(1)1c-2p-2fc", 1, 4, "optimizer", "sgd");
