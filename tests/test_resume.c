@@ -73,8 +73,8 @@ static void test_resume(void **state) {
 /* Augmented images, averaged weights, pseudo-labels, consistency: all that remembers or draws. */
 static void test_resume_agreement(void **state) {
     (void)state;
-    static const char *const norms[] = {"none", "pooled"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const norms[] = {"none", "batch", "pooled"};
+    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
         char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole-p%zu", i);
         snprintf(parts, sizeof parts, "parts-p%zu", i);
