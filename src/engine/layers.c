@@ -37,6 +37,7 @@ static bool winograd_pays(const struct layer *l, int height, int width) {
 /* height, width: of a convolution's maps. */
 static void layer_add(struct plan *plan, struct layer *l, bool back, int height, int width) {
     plan->layer[plan->layers++] = l;
+    l->folded = l->normed && !plan->training && !l->pool_first;
     /* planar maps are small */
     l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
     l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
@@ -114,7 +115,6 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
                             s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
             const bool last = c + 1 == n->stage[s].convs;
             l->pool_first = last && n->variant.norm == NORM_POOLED;
-            l->folded = normed && !plan->training && !l->pool_first;
             l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL && last &&
                            !n->variant.beta[s] && (!normed || l->pool_first || !plan->training);
             l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
@@ -131,7 +131,6 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             l->unpool_conv = unpools && !l->few;
             l->unpool_few = unpools && l->few && few(n->stage[s].pool, l->kernel);
             l->sparse_sum = l->unpool_conv || l->unpool_few;
-            l->folded = normed && !plan->training;
             l->tied = n->variant.tied;
             l->partner = &plan->encoder_layer[s][c];
             l->trained = plan->training && decoder[s];

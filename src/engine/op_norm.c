@@ -1,5 +1,5 @@
 /* op_norm.c - batch normalisation in training, with statistics of the whole batch; docs/math.md.
- * In forward-only engines it is folded into the weights, or by the running ones (layers.c). */
+ * Forward-only engines have it folded into the weights, or use the running ones (layers.c). */
 #include "engine/layers.h"
 #include "engine/op.h"
 

@@ -46,7 +46,6 @@ class Plain:
 
     def normalised(self, y, name):
         if self.variant.get("norm"):
-            y = y.copy()
             for o in range(y.shape[1]):
                 if self.training:
                     mean, variance = np.mean(y[:, o]), np.var(y[:, o])

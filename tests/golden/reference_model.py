@@ -231,7 +231,8 @@ def distance(a, b, reduction):
 class Swwae(nn.Module):
     """beta: the sharpness of each stage's soft pooling, 0 for max pooling; () for max pooling
     throughout. top: where the decoder starts, "features" or "classes". tied, norm: of the whole
-    network; norm: "none", "batch" or "pooled". named_parameters() are the library's views, in its order."""
+    network; norm: "none", "batch" or "pooled". named_parameters() are the library's views, in its
+    order."""
 
     def __init__(self, arch, channels, height, width, output="linear", *, unpool="switches",
                  beta=(), top="features", tied=False, norm="none"):
