@@ -237,6 +237,32 @@ static void test_label_seed(void **state) {
     free(four);
 }
 
+/* --teacher-augment changes what the teacher looks at and nothing else: with pseudo-labels of no
+ * weight the models are the same, and the pseudo-labels are not. */
+static void test_teacher_augment(void **state) {
+    (void)state;
+    static const char *const part[] = {"0", "1"};
+    float image[1024] = {0.5f}, p[2][10];
+    char *metrics[2];
+    for (int i = 0; i < 2; i++) {
+        struct seen seen = unseen(NULL);
+        char name[16], path[64];
+        snprintf(name, sizeof name, "taught-%d", i);
+        snprintf(path, sizeof path, "%s/checkpoint.safetensors", name);
+        well(train(&seen, name, "labels", "50", "steps", "20", "augment", "affine", "pseudo-labels",
+                   "0.01", "pseudo-weight", "1e-30", "teacher-augment", part[i], NULL));
+        swwae_model *model;
+        well(swwae_model_load(&model, temporary_path(path)));
+        well(swwae_model_predict(model, image, 1, p[i]));
+        swwae_model_free(model);
+        metrics[i] = metrics_of(name);
+    }
+    assert_memory_equal(p[0], p[1], sizeof p[0]);
+    assert_string_not_equal(metrics[0], metrics[1]);
+    free(metrics[0]);
+    free(metrics[1]);
+}
+
 static void test_no_validation(void **state) {
     (void)state;
     struct seen seen = unseen(NULL);
@@ -367,12 +393,13 @@ static void test_damaged_runs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),     cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_defaults_that_fit),
-        cmocka_unit_test(test_variants),  cmocka_unit_test(test_no_validation),
-        cmocka_unit_test(test_init_from), cmocka_unit_test(test_label_seed),
-        cmocka_unit_test(test_diverging), cmocka_unit_test(test_clipping),
-        cmocka_unit_test(test_rewinding), cmocka_unit_test(test_damaged_runs),
+        cmocka_unit_test(test_modes),           cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_defaults_that_fit),
+        cmocka_unit_test(test_variants),        cmocka_unit_test(test_no_validation),
+        cmocka_unit_test(test_init_from),       cmocka_unit_test(test_label_seed),
+        cmocka_unit_test(test_teacher_augment), cmocka_unit_test(test_diverging),
+        cmocka_unit_test(test_clipping),        cmocka_unit_test(test_rewinding),
+        cmocka_unit_test(test_damaged_runs),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

@@ -23,7 +23,8 @@ enum rng_purpose {
     RNG_VALIDATION = 6, /* index: 0 */
     RNG_NOISE = 7,      /* index: step, image and place in the net; see engine/random.c */
     RNG_SHIFT = 8,      /* index: image, of translated data; see study/derived.h */
-    RNG_AUGMENT = 9     /* index: step and image; see data/augment.h */
+    RNG_AUGMENT = 9,    /* index: step and image; see data/augment.h */
+    RNG_TEACHER = 10    /* the same, of what the teacher looks at; see train/teacher.h */
 };
 
 /* The stream of (seed, purpose, index); independent of every other triple. */

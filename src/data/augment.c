@@ -5,8 +5,6 @@
  * them. */
 #include "data/augment.h"
 
-#include "base/rng.h"
-
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -31,8 +29,11 @@ static size_t scratch_size(const struct augment *a) {
 
 swwae_status augment_create(struct augment *augment, int channels, int height, int width,
                             int workers) {
-    *augment =
-        (struct augment){.strength = 1, .channels = channels, .height = height, .width = width};
+    *augment = (struct augment){.strength = 1,
+                                .channels = channels,
+                                .height = height,
+                                .width = width,
+                                .purpose = RNG_AUGMENT};
     augment->scratch = calloc((size_t)workers * scratch_size(augment), sizeof *augment->scratch);
     if (!augment->scratch)
         return status_set(SWWAE_E_MEMORY, "no memory to augment images of %d x %d pixels", height,
@@ -153,7 +154,7 @@ static void augment_job(void *context, int j, int worker) {
     const struct job *job = context;
     const struct augment *a = job->augment;
     const size_t height = (size_t)a->height, width = (size_t)a->width, row = width + 2;
-    struct rng rng = rng_stream(a->seed, RNG_AUGMENT, job->first + (uint64_t)j);
+    struct rng rng = rng_stream(a->seed, a->purpose, job->first + (uint64_t)j);
     const struct affine map = draw_map(a, &rng);
     float *bordered = a->scratch + (size_t)worker * scratch_size(a);
     float *field = bordered + bordered_size(a);

@@ -3,6 +3,7 @@
 #define SWWAE_DATA_AUGMENT_H
 
 #include "base/parallel.h"
+#include "base/rng.h"
 #include "base/status.h"
 
 /* What may happen to an image, as bits. Sizes at strength 1; every one is drawn uniformly, and the
@@ -25,6 +26,7 @@ struct augment {
     double strength;
     int channels, height, width;
     uint64_t seed;
+    enum rng_purpose purpose; /* RNG_AUGMENT */
     float
         *scratch; /* (workers, augment_scratch): a plane with a border, and two of displacements */
 };
@@ -36,8 +38,8 @@ swwae_status augment_create(struct augment *augment, int channels, int height, i
 void augment_free(struct augment *augment);
 
 /* Changes images[0 .. n-1], (n, channels, height, width), by draws number first, first + 1, ... of
- * the seed: a draw's result depends on nothing else. Values between pixels are interpolated
- * bilinearly, outside the image is 0. pool may be NULL. */
+ * the seed and purpose: a draw's result depends on nothing else. Values between pixels are
+ * interpolated bilinearly, outside the image is 0. pool may be NULL. */
 void augment_images(const struct augment *augment, float *images, size_t n, uint64_t first,
                     struct pool *pool);
 

@@ -145,7 +145,7 @@ const struct option option_table[] = {
      .high = 1,
      .bound = BELOW},
     {{"pseudo-labels", "X", "0",
-      "learn images without a label by the model's own answer to them unaugmented, where its "
+      "learn images without a label by the model's own answer to them, where its "
       "probability is at least X; 0: do not"},
      .kind = REAL,
      .offset = AT(pseudo_labels),
@@ -156,9 +156,15 @@ const struct option option_table[] = {
      .bound = ABOVE},
     {{"consistency", "X", "0",
       "weight of the squared difference of the probabilities of an image without a label from "
-      "the model's answer to it unaugmented"},
+      "the model's own answer to it"},
      .kind = REAL,
      .offset = AT(consistency)},
+    {{"teacher-augment", "X", "0",
+      "how far the image that the model's own answer is to is changed, by draws of its own, as a "
+      "part of --augment-strength; 0: not at all"},
+     .kind = REAL,
+     .offset = AT(teacher_augment),
+     .high = 1},
     {{"agreement-ramp", "X", "0.25",
       "share of the training in which the weights of pseudo-labels and consistency grow from 0"},
      .kind = REAL,

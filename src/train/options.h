@@ -68,6 +68,7 @@ struct settings {
     double pseudo_labels;          /* --pseudo-labels X      0..1; 0: none */
     double pseudo_weight;          /* --pseudo-weight X      1 */
     double consistency;            /* --consistency X        0 */
+    double teacher_augment;        /* --teacher-augment X    0..1, 0: as the image is */
     double ramp;                   /* --agreement-ramp X     0..1, 0.25 of the training */
     int balance;                   /* --balance no|yes       no */
     char init_from[512];           /* --init-from none|MODEL none: random weights */

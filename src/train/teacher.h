@@ -1,6 +1,6 @@
 /* teacher.h - what images without a label are to agree with: the answers of the model itself, or of
- * its averaged copy, to the same images before they were augmented (Lee 2013; Tarvainen and Valpola
- * 2017; Sohn and others 2020). */
+ * its averaged copy, to the same images before they were augmented or augmented by other draws
+ * (Lee 2013; Tarvainen and Valpola 2017; Sohn and others 2020). */
 #ifndef SWWAE_TRAIN_TEACHER_H
 #define SWWAE_TRAIN_TEACHER_H
 

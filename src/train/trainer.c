@@ -122,7 +122,6 @@ static swwae_status make_augment(struct run *run) {
     swwae_status status =
         augment_create(&run->augment, d->channels, d->height, d->width, ENGINE_SHARES);
     run->augment.kinds = run->settings->augment;
-    run->augment.strength = run->settings->augment_strength;
     run->augment.seed = run->settings->seed;
     return status;
 }
@@ -287,18 +286,18 @@ static swwae_status diverged(struct run *run, const struct batch *batch,
         isfinite(value) ? "too large" : not_finite(value), cause, run->lr, run->folder.checkpoint);
 }
 
-static swwae_status ask_teacher(struct run *run, struct agreement *agreement) {
-    swap_average(run);
-    swwae_status status =
-        teacher_ask(&run->teacher, agreement, run->model, run->images, run->batches.labelled,
-                    run->batches.size, run->state.step, run->steps);
-    swap_average(run);
-    return status;
+/* The batch's images, as the data has them. */
+static void fill_images(struct run *run) {
+    const size_t pixels = model_pixels(run->model);
+    for (int i = 0; i < run->batches.size; i++)
+        dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
 }
 
-/* Changes the batch's images, after the teacher saw them. An image's draw is numbered by its step
- * and its place in the batch, of at most 65536. */
-static void augment(struct run *run) {
+/* Changes the batch's images. An image's draw is numbered by its step and its place in the batch,
+ * of at most 65536. */
+static void augment(struct run *run, enum rng_purpose purpose, double strength) {
+    run->augment.purpose = purpose;
+    run->augment.strength = strength;
     const struct batches *b = &run->batches;
     const enum augmented which = run->settings->augmented;
     const int labelled = b->regime == REGIME_SUPERVISED ? b->size : b->labelled;
@@ -307,6 +306,18 @@ static void augment(struct run *run) {
     augment_images(&run->augment, run->images + (size_t)first * model_pixels(run->model),
                    (size_t)(end - first), run->state.step * 65536 + (uint64_t)first,
                    engine_pool(run->engine));
+}
+
+static swwae_status ask_teacher(struct run *run, struct agreement *agreement) {
+    const double part = run->settings->teacher_augment;
+    if (part > 0) augment(run, RNG_TEACHER, part * run->settings->augment_strength);
+    swap_average(run);
+    swwae_status status =
+        teacher_ask(&run->teacher, agreement, run->model, run->images, run->batches.labelled,
+                    run->batches.size, run->state.step, run->steps);
+    swap_average(run);
+    if (part > 0) fill_images(run);
+    return status;
 }
 
 /* Last: model_forward does it to what the teacher and every evaluation look at. */
@@ -327,12 +338,10 @@ double run_rate(const struct run *run, uint64_t step) {
 static swwae_status take_step(struct run *run) {
     swwae_status status = SWWAE_OK;
     struct losses losses;
-    size_t pixels = model_pixels(run->model);
     int batch = run->batches.size;
     run->lr = run_rate(run, run->state.step);
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
-    for (int i = 0; i < batch; i++)
-        dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
+    fill_images(run);
     struct batch drawn = {.images = run->images,
                           .labels = run->labels,
                           .n = batch,
@@ -340,7 +349,7 @@ static swwae_status take_step(struct run *run) {
                           .step = run->state.step};
     if (run->teacher.targets && run->batches.regime == REGIME_SEMI_SUPERVISED)
         TRY(ask_teacher(run, &drawn.agreement));
-    augment(run);
+    augment(run, RNG_AUGMENT, run->settings->augment_strength);
     if (run->model->contrast) standardise(run);
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     const double norm = optimizer_norm(&run->optimizer, run->gradient, engine_pool(run->engine));
