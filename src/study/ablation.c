@@ -25,6 +25,7 @@ static const struct grid_row rows[] = {
     ROW("no-agreement", "neither of the two", "pseudo-labels=0 consistency=0"),
     ROW("no-average", "weights not averaged", "average=0"),
     ROW("no-balance", "pseudo-labels not balanced", "balance=no"),
+    ROW("no-teacher-augment", "the teacher sees unchanged images", "teacher-augment=0"),
     ROW("no-dropout", "no dropout", "dropout=0"),
     ROW("no-norm", "no batch normalisation", "norm=none"),
     ROW("norm-batch", "batch normalisation before the pools", "norm=batch"),
@@ -43,10 +44,10 @@ static const struct grid_plan plan = {
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
 
 static const struct study_value values[] = {{"steps", "2000", "150"}, {NULL, NULL, NULL}};
-static const char *const fixed[] = {"recipe",      "labels",  "lambda-nll", "lambda-rec",
-                                    "lambda-m",    "dropout", "augment",    "pseudo-labels",
-                                    "consistency", "average", "balance",    "norm",
-                                    "init-from",   "freeze",  NULL};
+static const char *const fixed[] = {"recipe",          "labels",    "lambda-nll", "lambda-rec",
+                                    "lambda-m",        "dropout",   "augment",    "pseudo-labels",
+                                    "consistency",     "average",   "balance",    "norm",
+                                    "teacher-augment", "init-from", "freeze",     NULL};
 
 const struct study_kind study_ablation = {
     .info = {.name = "ablation",

@@ -12,9 +12,10 @@ static const struct setting plain[] = {
     {"dropout", "0.8"}, {"lambda-rec", "100"}, {"lambda-m", "5"}, {"steps", "2000"}, {NULL, NULL}};
 
 static const struct setting plus[] = {
-    {"dropout", "0.5"}, {"augment", "affine"}, {"average", "0.998"}, {"pseudo-labels", "0.95"},
-    {"balance", "yes"}, {"consistency", "10"}, {"lr", "0.003"},      {"norm", "pooled"},
-    {"steps", "10000"}, {NULL, NULL}};
+    {"dropout", "0.5"},         {"augment", "affine"}, {"average", "0.998"},
+    {"pseudo-labels", "0.95"},  {"balance", "yes"},    {"consistency", "10"},
+    {"teacher-augment", "0.5"}, {"lr", "0.003"},       {"norm", "pooled"},
+    {"steps", "10000"},         {NULL, NULL}};
 
 const char *recipes_value(int recipe, const char *name) {
     const struct setting *s = recipe == RECIPE_PLAIN ? plain : recipe == RECIPE_PLUS ? plus : NULL;
