@@ -253,6 +253,28 @@ static void test_without_runs(void **state) {
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
 }
 
+/* A row that another version trained otherwise is not gone on with, even where it is not asked for
+ * now; others are kept beside it. */
+static void test_other_recipe(void **state) {
+    (void)state;
+    char command[1024];
+    well(table_study(NULL, "mnist", "convnet", "20", 1, "recipes"));
+    well(table_study(NULL, "mnist", "plain-convnet", "20", 1, "recipes"));
+    snprintf(command, sizeof command,
+             "cd '%s/recipes' && grep -q '\"plain-convnet\": {' study.json && "
+             "sed -i 's/\"dropout\": 0.8/\"dropout\": 0.7/' study.json",
+             temporary_folder);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            table_study(NULL, "mnist", i ? "plain-convnet" : "no-l2m", "20", 1, "recipes"),
+            SWWAE_E_ARGUMENT);
+        if (!strstr(swwae_last_error(), "recipes holds the row ") ||
+            !strstr(swwae_last_error(), " with --dropout 0.7, now it is 0.8; "))
+            fail_msg("%s", swwae_last_error());
+    }
+}
+
 /* A damaged line is told with its place. */
 static void test_damaged_trainings(void **state) {
     (void)state;
@@ -435,12 +457,19 @@ static void test_paired(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paired),       cmocka_unit_test(test_table),
-        cmocka_unit_test(test_choice),       cmocka_unit_test(test_difference),
-        cmocka_unit_test(test_interrupted),  cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_pretrained),   cmocka_unit_test(test_ablation),
-        cmocka_unit_test(test_without_runs), cmocka_unit_test(test_damaged_trainings),
-        cmocka_unit_test(test_lambda),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_paired),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_interrupted),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_pretrained),
+        cmocka_unit_test(test_ablation),
+        cmocka_unit_test(test_without_runs),
+        cmocka_unit_test(test_other_recipe),
+        cmocka_unit_test(test_damaged_trainings),
+        cmocka_unit_test(test_lambda),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, prepare, temporary_remove);
 }

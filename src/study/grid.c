@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "study/finished.h"
+#include "study/protocol.h"
 #include "train/number.h"
 #include "train/options.h"
 
@@ -94,18 +95,34 @@ static swwae_status set_seed(swwae_options *options, const struct grid *grid, in
     return swwae_options_set(options, "seed", seed);
 }
 
+/* Multiplies the study's steps, unless they were given. */
+static swwae_status more_steps(swwae_options *options, const struct grid *grid, int times) {
+    char text[32];
+    const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
+    if (times <= 1 || !free) return SWWAE_OK;
+    snprintf(text, sizeof text, "%ld", times * options->settings.steps);
+    return swwae_options_set(options, "steps", text);
+}
+
+/* The row's own changes. */
+static swwae_status apply_row(swwae_options *options, const struct grid *grid, int row,
+                              int candidate) {
+    swwae_status status = SWWAE_OK;
+    const struct grid_row *r = &grid->plan->rows[row];
+    TRY(more_steps(options, grid, r->times));
+    TRY(apply(options, r->options));
+    if (grid->study->colour) TRY(apply(options, r->colour));
+    if (r->candidates) TRY(apply(options, r->candidates[candidate]));
+fail:
+    return status;
+}
+
 /* All images labelled are worth more steps than a hundred. */
-static swwae_status set_labels(swwae_options *options, const struct grid *grid, int row,
-                               int count) {
+static swwae_status set_labels(swwae_options *options, const struct grid *grid, int count) {
     swwae_status status = SWWAE_OK;
     char text[32];
     TRY(swwae_options_set(options, "labels", grid_count_text(text, grid->count[count])));
-    const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
-    const int own = grid->plan->rows[row].times, all = grid->count[count] == LABELS_ALL;
-    const long times = (own ? own : 1) * (all ? ALL_STEPS : 1);
-    if (times == 1 || !free) return SWWAE_OK;
-    snprintf(text, sizeof text, "%ld", times * options->settings.steps);
-    TRY(swwae_options_set(options, "steps", text));
+    if (grid->count[count] == LABELS_ALL) TRY(more_steps(options, grid, ALL_STEPS));
 fail:
     return status;
 }
@@ -119,15 +136,9 @@ static swwae_status make_options(swwae_options **options, const struct grid *gri
     const int like = grid_row_of(grid, r->like);
     TRY(options_copy(&made, grid->study->options));
     TRY(set_seed(made, grid, draw));
-    TRY(set_labels(made, grid, row, count));
-    if (like >= 0) {
-        const struct grid_row *l = &grid->plan->rows[like];
-        TRY(apply(made, l->options));
-        if (l->candidates) TRY(apply(made, l->candidates[*chosen_of(grid, like, count)]));
-    }
-    TRY(apply(made, r->options));
-    if (grid->study->colour) TRY(apply(made, r->colour));
-    if (r->candidates) TRY(apply(made, r->candidates[candidate]));
+    TRY(set_labels(made, grid, count));
+    if (like >= 0) TRY(apply_row(made, grid, like, *chosen_of(grid, like, count)));
+    TRY(apply_row(made, grid, row, candidate));
     if (r->pretrained) {
         snprintf(part, sizeof part, "runs/" UNSUPERVISED "-seed%llu",
                  (unsigned long long)seed_of(grid, draw));
@@ -405,6 +416,44 @@ fail:
     return status;
 }
 
+static swwae_status keep_row(const struct grid *grid, int row, int candidate) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *options = NULL;
+    char name[JOB_NAME], own[16] = "";
+    if (has_choice(grid, row)) snprintf(own, sizeof own, "-c%d", candidate);
+    snprintf(name, sizeof name, "%.40s%s", grid->plan->rows[row].name, own);
+    TRY(options_copy(&options, grid->study->options));
+    TRY(apply_row(options, grid, row, candidate));
+    TRY(protocol_row(grid->study, name, options, grid->row_on[row]));
+fail:
+    swwae_options_free(options);
+    return status;
+}
+
+static swwae_status keep_unsupervised(const struct grid *grid, bool on) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *options = NULL;
+    TRY(options_copy(&options, grid->study->options));
+    TRY(apply(options, grid->plan->unsupervised));
+    TRY(protocol_row(grid->study, UNSUPERVISED, options, on));
+fail:
+    swwae_options_free(options);
+    return status;
+}
+
+/* A recipe of another version is another row: never two of them in one table. */
+static swwae_status keep_rows(const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    bool pretrained = false;
+    for (int r = 0; r < grid->rows; r++) {
+        pretrained |= grid->row_on[r] && grid->plan->rows[r].pretrained;
+        for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++) TRY(keep_row(grid, r, k));
+    }
+    TRY(keep_unsupervised(grid, pretrained));
+fail:
+    return status;
+}
+
 static swwae_status begin(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct study *study = grid->study;
@@ -416,6 +465,7 @@ static swwae_status begin(struct grid *grid) {
     grid->row_on = calloc((size_t)grid->rows, sizeof *grid->row_on);
     CHECK(grid->row_on, SWWAE_E_MEMORY, "no memory for %d rows", grid->rows);
     TRY(grid_select(grid));
+    TRY(keep_rows(grid));
     TRY(book(grid));
     if (study->quick) TRY(study_derive_data(study, QUICK_TRAIN, QUICK_TEST, 0));
     TRY(study_open_data(&grid->test, study, SWWAE_SPLIT_TEST));

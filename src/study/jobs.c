@@ -45,6 +45,8 @@ static int watch(const swwae_progress *event, void *user) {
     pthread_mutex_lock(&crew->mutex);
     if (training) {
         seat->job->share = (double)event->step / (double)event->steps;
+        if (!seat->job->seen) seat->job->earlier = seat->job->share;
+        seat->job->seen = true;
         seat->job->images_per_second = event->images_per_second;
     }
     const bool stop = crew->stop;
@@ -129,14 +131,22 @@ static double under_way(const struct crew *crew, double *images_per_second) {
     return done;
 }
 
-/* Seconds that the whole study still takes; NaN while there is nothing to tell it from. */
-static double seconds_left(const struct study *study, double worked) {
-    const double seconds = report_now() - study->work_began;
-    return worked > 0 && study->work > worked ? seconds / worked * (study->work - worked) : NAN;
+/* Units of the trainings so far that an earlier call had done. */
+static double earlier(const struct crew *crew) {
+    double done = crew->study->work_earlier;
+    for (int i = 0; i < crew->count; i++) done += crew->jobs[i].cost * crew->jobs[i].earlier;
+    return done;
 }
 
-static void left_text(char *text, size_t size, const struct study *study, double worked) {
-    const double seconds = seconds_left(study, worked);
+/* Seconds that the whole study still takes; NaN while there is nothing to tell it from. */
+static double seconds_left(const struct crew *crew, double worked) {
+    const struct study *study = crew->study;
+    const double seconds = report_now() - study->work_began, now = worked - earlier(crew);
+    return now > 0 && study->work > worked ? seconds / now * (study->work - worked) : NAN;
+}
+
+static void left_text(char *text, size_t size, const struct crew *crew, double worked) {
+    const double seconds = seconds_left(crew, worked);
     const long all = isfinite(seconds) ? lround(seconds) : 0;
     *text = 0;
     if (all)
@@ -173,7 +183,7 @@ static void tell_jobs(struct crew *crew) {
         job->told_end = true;
         keep_result(crew, job);
         study->worked += job->cost;
-        left_text(left, sizeof left, study, study->worked + under_way(crew, &speed));
+        left_text(left, sizeof left, crew, study->worked + under_way(crew, &speed));
         if (job->state == JOB_FAILED)
             report_message(study->reporter, "%s failed: %s", job->name, job->error);
         else if (isfinite(job->result.error))
@@ -191,7 +201,7 @@ static void tell_progress(struct crew *crew) {
     const double worked = study->worked + under_way(crew, &p.images_per_second);
     p.steps = (uint64_t)WORK_UNITS;
     p.step = (uint64_t)(WORK_UNITS * fmin(1, worked / study->work));
-    p.seconds_left = seconds_left(study, worked);
+    p.seconds_left = seconds_left(crew, worked);
     report_send(study->reporter, &p);
 }
 
@@ -240,6 +250,7 @@ swwae_status jobs_run(struct study *study, struct job *jobs, int count, const sw
     CHECK(started || !count, SWWAE_E_MEMORY, "no thread could be started for a training");
     wait_for(&crew);
     for (int t = 0; t < started; t++) pthread_join(threads[t], NULL);
+    study->work_earlier = earlier(&crew);
     if (crew.status != SWWAE_OK) status = status_set(crew.status, "%s", crew.error);
     if (status == SWWAE_OK) status = study_check_stop(study);
 fail:

@@ -20,6 +20,8 @@ struct job {
     struct training_result result;
     char error[256];
     double share;             /* done, 0..1 */
+    double earlier;           /* of it, before this call */
+    bool seen;                /* has told its share */
     double images_per_second; /* at present */
 };
 

@@ -286,37 +286,38 @@ static swwae_status diverged(struct run *run, const struct batch *batch,
         isfinite(value) ? "too large" : not_finite(value), cause, run->lr, run->folder.checkpoint);
 }
 
-/* The batch's images, as the data has them. */
-static void fill_images(struct run *run) {
+/* The batch's images from the place `from` on, as the data has them. */
+static void fill_images(struct run *run, int from) {
     const size_t pixels = model_pixels(run->model);
-    for (int i = 0; i < run->batches.size; i++)
+    for (int i = from; i < run->batches.size; i++)
         dataset_image(run->dataset, run->indices[i], run->images + (size_t)i * pixels);
 }
 
-/* Changes the batch's images. An image's draw is numbered by its step and its place in the batch,
- * of at most 65536. */
-static void augment(struct run *run, enum rng_purpose purpose, double strength) {
+/* Changes the batch's images from the place `from` on. An image's draw is numbered by its step and
+ * its place in the batch, of at most 65536. */
+static void augment(struct run *run, enum rng_purpose purpose, double strength, int from) {
     run->augment.purpose = purpose;
     run->augment.strength = strength;
     const struct batches *b = &run->batches;
     const enum augmented which = run->settings->augmented;
     const int labelled = b->regime == REGIME_SUPERVISED ? b->size : b->labelled;
-    const int first = which == AUGMENTED_UNLABELLED ? labelled : 0;
+    const int first = which == AUGMENTED_UNLABELLED && labelled > from ? labelled : from;
     const int end = which == AUGMENTED_LABELLED ? labelled : b->size;
+    if (first >= end) return;
     augment_images(&run->augment, run->images + (size_t)first * model_pixels(run->model),
                    (size_t)(end - first), run->state.step * 65536 + (uint64_t)first,
                    engine_pool(run->engine));
 }
 
 static swwae_status ask_teacher(struct run *run, struct agreement *agreement) {
-    const double part = run->settings->teacher_augment;
-    if (part > 0) augment(run, RNG_TEACHER, part * run->settings->augment_strength);
+    const double part = run->settings->augment ? run->settings->teacher_augment : 0;
+    const int labelled = run->batches.labelled; /* of these nothing is asked */
+    if (part > 0) augment(run, RNG_TEACHER, part * run->settings->augment_strength, labelled);
     swap_average(run);
-    swwae_status status =
-        teacher_ask(&run->teacher, agreement, run->model, run->images, run->batches.labelled,
-                    run->batches.size, run->state.step, run->steps);
+    swwae_status status = teacher_ask(&run->teacher, agreement, run->model, run->images, labelled,
+                                      run->batches.size, run->state.step, run->steps);
     swap_average(run);
-    if (part > 0) fill_images(run);
+    if (part > 0) fill_images(run, labelled);
     return status;
 }
 
@@ -341,7 +342,7 @@ static swwae_status take_step(struct run *run) {
     int batch = run->batches.size;
     run->lr = run_rate(run, run->state.step);
     batches_fill(&run->batches, run->state.step, run->indices, run->labels);
-    fill_images(run);
+    fill_images(run, 0);
     struct batch drawn = {.images = run->images,
                           .labels = run->labels,
                           .n = batch,
@@ -349,7 +350,7 @@ static swwae_status take_step(struct run *run) {
                           .step = run->state.step};
     if (run->teacher.targets && run->batches.regime == REGIME_SEMI_SUPERVISED)
         TRY(ask_teacher(run, &drawn.agreement));
-    augment(run, RNG_AUGMENT, run->settings->augment_strength);
+    augment(run, RNG_AUGMENT, run->settings->augment_strength, 0);
     if (run->model->contrast) standardise(run);
     TRY(engine_step(run->engine, &losses, run->gradient, run->model->parameters, &drawn));
     const double norm = optimizer_norm(&run->optimizer, run->gradient, engine_pool(run->engine));
