@@ -1,93 +1,10 @@
-/* test_allocations.c - every allocation fails once: the call ends in an error with a sentence, or
- * does without and gives the same result; it keeps no memory, and no file is lost.
- *
- * A call runs again and again, with its first allocation failing, its second, and so on until it
- * makes no more; then the same with all allocations failing from there on. */
-#include "failing_memory.h"
-#include "shrink.h"
+/* test_allocations.c - models, data, training and measuring while memory runs out; see
+ * failing_calls.h. */
+#include "failing_calls.h"
 
 #include "idx_bytes.h"
 #include "picture_files.h"
 #include "runs.h"
-#include "study/finished.h"
-#include "study/linear.h"
-#include "study/table.h"
-
-/* Thousands of runs write a few files each; what a crash of the machine keeps is not looked at. */
-int fsync(int fd) {
-    (void)fd;
-    return 0;
-}
-
-/* ---- Results ------------------------------------------------------------------------------- */
-
-static uint64_t digest; /* of what a call gave */
-
-static void add(const void *data, size_t size) {
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++) digest = (digest ^ bytes[i]) * UINT64_C(1099511628211);
-}
-
-static void add_file(const char *path) {
-    FILE *file = fopen(path, "rb");
-    char bytes[4096];
-    size_t got;
-    assert_non_null(file);
-    while ((got = fread(bytes, 1, sizeof bytes, file))) add(bytes, got);
-    fclose(file);
-}
-
-/* ---- Failing each in turn ------------------------------------------------------------------ */
-
-struct call {
-    const char *name;
-    void (*prepare)(void);             /* may be NULL */
-    swwae_status (*act)(void);         /* what is tried; adds its result to digest */
-    void (*look)(swwae_status status); /* afterwards, with memory again; may be NULL */
-    int stride;                        /* 1: every allocation; more: one of so many */
-    int stride_after;                  /* the same with all after it */
-};
-
-/* Whether the n-th allocation was made, and so failed. */
-static bool try_one(const struct call *call, long n, bool for_ever, uint64_t expected) {
-    if (call->prepare) call->prepare();
-    digest = 0;
-    const long before = atomic_load(&memory_blocks);
-    memory_fail(n, for_ever);
-    const swwae_status status = call->act();
-    const bool failed = memory_recover();
-    const long kept = atomic_load(&memory_blocks) - before;
-    if (kept && !SANITIZED) fail_msg("%s: allocation %ld: %ld blocks kept", call->name, n, kept);
-    if (status == SWWAE_OK && digest != expected)
-        fail_msg("%s: allocation %ld: another result and no error", call->name, n);
-    if (status != SWWAE_OK && (!failed || !*swwae_last_error()))
-        fail_msg("%s: allocation %ld: %s \"%s\"", call->name, n, swwae_status_text(status),
-                 swwae_last_error());
-    /* fopen and the like give the reason themselves */
-    const bool named =
-        status == SWWAE_OK || status == SWWAE_E_MEMORY || strstr(swwae_last_error(), "emory");
-    if (!named)
-        fail_msg("%s: allocation %ld: %s \"%s\"", call->name, n, swwae_status_text(status),
-                 swwae_last_error());
-    if (call->look) call->look(status);
-    return failed;
-}
-
-static void fail_each(const struct call *call) {
-    if (call->prepare) call->prepare();
-    digest = 0;
-    well(call->act());
-    const uint64_t expected = digest;
-    if (call->look) call->look(SWWAE_OK);
-    for (int for_ever = 0; for_ever < 2; for_ever++) {
-        long n = 1;
-        const int stride = (for_ever ? call->stride_after : call->stride) * shrink();
-        while (try_one(call, n, for_ever, expected)) n += stride;
-        print_message("%s: %ld allocations%s\n", call->name, n - 1,
-                      for_ever ? ", and all after" : "");
-        assert_true(n > 1);
-    }
-}
 
 /* ---- Models -------------------------------------------------------------------------------- */
 
@@ -151,24 +68,6 @@ static swwae_status act_describe(void) {
     swwae_text_free(json);
     swwae_model_free(model);
     return status;
-}
-
-/* A file is the one before, whole, or the new one. */
-static uint64_t digest_of(const char *path) {
-    const uint64_t kept = digest;
-    digest = 0;
-    add_file(path);
-    const uint64_t found = digest;
-    digest = kept;
-    return found;
-}
-
-static void no_temporaries(const char *folder) {
-    DIR *list = opendir(folder);
-    assert_non_null(list);
-    for (struct dirent *entry; (entry = readdir(list));)
-        if (strstr(entry->d_name, ".tmp.")) fail_msg("%s/%s is left", folder, entry->d_name);
-    closedir(list);
 }
 
 static uint64_t saved_before, saved_after;
@@ -347,11 +246,6 @@ static swwae_status act_picture(void) {
     return swwae_picture_write(temporary_path("picture.png"), images, 3, 1, SIDE, SIDE, 2, 2);
 }
 
-static void look_folder(swwae_status status) {
-    (void)status;
-    no_temporaries(temporary_path(""));
-}
-
 static void drop_bench_times(char *json) { /* only that there is one */
     add("bench", *json == '{' ? 5 : 4);
 }
@@ -456,91 +350,9 @@ static void test_training(void **state) {
     swwae_options_free(training);
 }
 
-/* ---- Studies ------------------------------------------------------------------------------- */
-
-#define TRAININGS                                                                \
-    "training,version,kernels,rec,error,validation_error,seconds,core_seconds\n" \
-    "a,0.1.0,avx2,0.1,2,3,4,5\nb,0.1.0,avx2,,2,3,4,\n"
-
-static swwae_status act_linear(void) {
-    struct linear linear = {0};
-    float y[12] = {1, 2, 4, 8, 9, 3, 5, 7, 1, 0, 2, 6};
-    const swwae_status status = linear_fit(&linear, images, y, 12, 4, 1, 1e-3);
-    if (status == SWWAE_OK) add(linear.weights, 4 * sizeof *linear.weights);
-    linear_free(&linear);
-    return status;
-}
-
-static swwae_status act_table(void) {
-    struct table table = {0};
-    const swwae_status status = table_read(&table, temporary_path("table.csv"));
-    if (status == SWWAE_OK) add(table.cells, 6 * sizeof *table.cells);
-    table_free(&table);
-    return status;
-}
-
-static swwae_status act_page(void) {
-    struct study study = {0};
-    struct page page = {0};
-    swwae_status status = SWWAE_OK;
-    snprintf(study.folder, sizeof study.folder, "%s", temporary_folder);
-    TRY(page_begin(&page, &study, "page.md"));
-    for (int i = 0; i < 2000; i++) page_row(page.to, (double[]){i, 0.5}, 2);
-    TRY(page_commit(&page));
-fail:
-    page_abandon(&page);
-    return status;
-}
-
-/* The whole page, or the one before. */
-static void look_page(swwae_status status) {
-    static uint64_t whole;
-    const uint64_t found = digest_of(temporary_path("page.md"));
-    if (!whole) whole = found;
-    assert_true(found == whole);
-    look_folder(status);
-}
-
-static void write_trainings(void) {
-    temporary_write(FINISHED_FILE, TRAININGS, sizeof TRAININGS - 1);
-}
-
-/* Two finished trainings read and more noted than there is room for, then saved. */
-static swwae_status act_finished(void) {
-    swwae_status status = SWWAE_OK;
-    struct study study = {0};
-    struct finished finished = {0};
-    const struct training_result result = {.rec = NAN, .error = 1.5, .seconds = 3};
-    char name[16];
-    snprintf(study.folder, sizeof study.folder, "%s", temporary_folder);
-    TRY(finished_read(&finished, &study));
-    for (int i = 0; i < 70; i++) {
-        snprintf(name, sizeof name, "training-%d", i);
-        TRY(finished_note(&finished, name, &result));
-    }
-    TRY(finished_save(&finished, &study));
-    add(&finished.count, sizeof finished.count);
-fail:
-    finished_free(&finished);
-    return status;
-}
-
-static void test_studies(void **state) {
-    (void)state;
-    static const struct call calls[] = {
-        {"linear", NULL, act_linear, NULL, 1, 1},
-        {"table", NULL, act_table, NULL, 1, 1},
-        {"page", NULL, act_page, look_page, 1, 1},
-        {"finished", write_trainings, act_finished, look_folder, 1, 1}};
-    make_images();
-    temporary_write("table.csv", "a,b\n1,2\n3,4\n5,6\n", 16);
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) fail_each(&calls[i]);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_models), cmocka_unit_test(test_data),
                                        cmocka_unit_test(test_measuring),
-                                       cmocka_unit_test(test_training),
-                                       cmocka_unit_test(test_studies)};
+                                       cmocka_unit_test(test_training)};
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }
