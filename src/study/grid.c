@@ -13,7 +13,7 @@
 
 #define QUICK_TRAIN 4000
 #define QUICK_TEST 1000
-#define ALL_STEPS 10 /* times as many steps where all images are labelled */
+#define ALL_STEPS 4 /* times as many steps where all images are labelled */
 #define UNSUPERVISED "unsupervised"
 
 static const long paper_counts[GRID_PAPER] = {100, 600, 1000, 3000, LABELS_ALL};

@@ -9,7 +9,7 @@ struct setting {
 };
 
 static const struct setting plain[] = {
-    {"dropout", "0.8"}, {"lambda-rec", "100"}, {"lambda-m", "5"}, {"steps", "2000"}, {NULL, NULL}};
+    {"dropout", "0.8"}, {"lambda-rec", "100"}, {"lambda-m", "5"}, {"steps", "5000"}, {NULL, NULL}};
 
 static const struct setting plus[] = {
     {"dropout", "0.5"},         {"augment", "affine"}, {"average", "0.998"},
