@@ -259,9 +259,10 @@ static void test_other_recipe(void **state) {
     (void)state;
     char command[1024];
     well(table_study(NULL, "mnist", "convnet", "20", 1, "recipes"));
-    well(table_study(NULL, "mnist", "plain-convnet", "20", 1, "recipes"));
+    well(table_study(NULL, "mnist", "plain-convnet,no-l2m", "20", 1, "recipes"));
     snprintf(command, sizeof command,
              "cd '%s/recipes' && grep -q '\"plain-convnet\": {' study.json && "
+             "grep -q '\"swwae-dropout-c3\": {' study.json && "
              "sed -i 's/\"dropout\": 0.8/\"dropout\": 0.7/' study.json",
              temporary_folder);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */

@@ -7,14 +7,11 @@
 #include <string.h>
 
 #include "study/finished.h"
-#include "study/protocol.h"
 #include "train/number.h"
 #include "train/options.h"
 
 #define QUICK_TRAIN 4000
 #define QUICK_TEST 1000
-#define ALL_STEPS 4 /* times as many steps where all images are labelled */
-#define UNSUPERVISED "unsupervised"
 
 static const long paper_counts[GRID_PAPER] = {100, 600, 1000, 3000, LABELS_ALL};
 
@@ -25,7 +22,7 @@ size_t grid_at(const struct grid *grid, int row, int count, int candidate, int d
     return (cell * GRID_CANDIDATES + (size_t)candidate) * (size_t)grid->study->seeds + (size_t)draw;
 }
 
-static int *chosen_of(const struct grid *grid, int row, int count) {
+int *grid_chosen(const struct grid *grid, int row, int count) {
     return grid->chosen + row * grid->counts + count;
 }
 
@@ -52,13 +49,11 @@ int grid_paper_place(const struct grid *grid, int count) {
     return -1;
 }
 
-static bool has_choice(const struct grid *grid, int row) {
+bool grid_has_choice(const struct grid *grid, int row) {
     return row >= 0 && grid_candidates(&grid->plan->rows[row]) > 1;
 }
 
-static uint64_t seed_of(const struct grid *grid, int draw) {
-    return grid->study->seed + (uint64_t)draw;
-}
+uint64_t grid_seed(const struct grid *grid, int draw) { return grid->study->seed + (uint64_t)draw; }
 
 /* "swwae-dropout-100-c2-seed1": candidate 2; "no-l2m-100-b2-seed1": built on candidate 2 of the row
  * it is like. */
@@ -67,89 +62,12 @@ static void training_name(char name[JOB_NAME], const struct grid *grid, int row,
     const struct grid_row *r = &grid->plan->rows[row];
     const int like = grid_row_of(grid, r->like);
     char labels[16], base[16] = "", own[16] = "";
-    if (has_choice(grid, like)) snprintf(base, sizeof base, "-b%d", *chosen_of(grid, like, count));
-    if (has_choice(grid, row)) snprintf(own, sizeof own, "-c%d", candidate);
+    if (grid_has_choice(grid, like))
+        snprintf(base, sizeof base, "-b%d", *grid_chosen(grid, like, count));
+    if (grid_has_choice(grid, row)) snprintf(own, sizeof own, "-c%d", candidate);
     snprintf(name, JOB_NAME, "%.40s-%s%s%s-seed%llu", r->name,
              grid_count_text(labels, grid->count[count]), base, own,
-             (unsigned long long)seed_of(grid, draw));
-}
-
-/* ---- Options of a training -------------------------------------------------------------- */
-
-/* Sets "name=value name=value". */
-static swwae_status apply(swwae_options *options, const char *text) {
-    swwae_status status = SWWAE_OK;
-    char name[64], value[512];
-    int used;
-    while (text && sscanf(text, " %63[^= ]=%511s%n", name, value, &used) == 2) {
-        TRY(swwae_options_set(options, name, value));
-        text += used;
-    }
-fail:
-    return status;
-}
-
-static swwae_status set_seed(swwae_options *options, const struct grid *grid, int draw) {
-    char seed[32];
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)seed_of(grid, draw));
-    return swwae_options_set(options, "seed", seed);
-}
-
-/* Multiplies the study's steps, unless they were given. */
-static swwae_status more_steps(swwae_options *options, const struct grid *grid, int times) {
-    char text[32];
-    const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
-    if (times <= 1 || !free) return SWWAE_OK;
-    snprintf(text, sizeof text, "%ld", times * options->settings.steps);
-    return swwae_options_set(options, "steps", text);
-}
-
-/* The row's own changes. */
-static swwae_status apply_row(swwae_options *options, const struct grid *grid, int row,
-                              int candidate) {
-    swwae_status status = SWWAE_OK;
-    const struct grid_row *r = &grid->plan->rows[row];
-    TRY(more_steps(options, grid, r->times));
-    TRY(apply(options, r->options));
-    if (grid->study->colour) TRY(apply(options, r->colour));
-    if (r->candidates) TRY(apply(options, r->candidates[candidate]));
-fail:
-    return status;
-}
-
-/* All images labelled are worth more steps than a hundred. */
-static swwae_status set_labels(swwae_options *options, const struct grid *grid, int count) {
-    swwae_status status = SWWAE_OK;
-    char text[32];
-    TRY(swwae_options_set(options, "labels", grid_count_text(text, grid->count[count])));
-    if (grid->count[count] == LABELS_ALL) TRY(more_steps(options, grid, ALL_STEPS));
-fail:
-    return status;
-}
-
-static swwae_status make_options(swwae_options **options, const struct grid *grid, int row,
-                                 int count, int candidate, int draw) {
-    swwae_status status = SWWAE_OK;
-    swwae_options *made = NULL;
-    char part[64], path[STUDY_PATH];
-    const struct grid_row *r = &grid->plan->rows[row];
-    const int like = grid_row_of(grid, r->like);
-    TRY(options_copy(&made, grid->study->options));
-    TRY(set_seed(made, grid, draw));
-    TRY(set_labels(made, grid, count));
-    if (like >= 0) TRY(apply_row(made, grid, like, *chosen_of(grid, like, count)));
-    TRY(apply_row(made, grid, row, candidate));
-    if (r->pretrained) {
-        snprintf(part, sizeof part, "runs/" UNSUPERVISED "-seed%llu",
-                 (unsigned long long)seed_of(grid, draw));
-        TRY(study_path(path, grid->study, part));
-        TRY(swwae_options_set(made, "init-from", path));
-    }
-    *options = made;
-    made = NULL;
-fail:
-    swwae_options_free(made);
-    return status;
+             (unsigned long long)grid_seed(grid, draw));
 }
 
 /* With a decoder a step takes about half as long again. */
@@ -203,12 +121,12 @@ static void choose(struct grid *grid, int row, int count) {
             best = k;
         }
     }
-    *chosen_of(grid, row, count) = best;
+    *grid_chosen(grid, row, count) = best;
 }
 
 static bool base_chosen(const struct grid *grid, int row, int count) {
     const int like = grid_row_of(grid, grid->plan->rows[row].like);
-    return like < 0 || *chosen_of(grid, like, count) >= 0;
+    return like < 0 || *grid_chosen(grid, like, count) >= 0;
 }
 
 /* What is in the folder; rows in order, since a row's names depend on the choice of the one it is
@@ -220,7 +138,7 @@ static swwae_status read_all(struct grid *grid) {
             if (!base_chosen(grid, r, c)) continue;
             for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
                 for (int d = 0; d < grid->study->seeds; d++) TRY(read_cell(grid, r, c, k, d));
-            if (*chosen_of(grid, r, c) < 0) choose(grid, r, c);
+            if (*grid_chosen(grid, r, c) < 0) choose(grid, r, c);
         }
     TRY(finished_save(grid->study->done, grid->study));
 fail:
@@ -229,7 +147,7 @@ fail:
 
 void grid_errors(double *values, const struct grid *grid, int row, int count,
                  enum grid_measure measure) {
-    const int candidate = *chosen_of(grid, row, count);
+    const int candidate = *grid_chosen(grid, row, count);
     for (int d = 0; d < grid->study->seeds; d++) {
         const size_t i = grid_at(grid, row, count, candidate < 0 ? 0 : candidate, d);
         const struct training_result *result = &grid->result[i];
@@ -283,15 +201,14 @@ static swwae_status add_unsupervised(int *after, struct list *list, const struct
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     char name[JOB_NAME];
-    snprintf(name, sizeof name, UNSUPERVISED "-seed%llu", (unsigned long long)seed_of(grid, draw));
+    snprintf(name, sizeof name, GRID_UNSUPERVISED "-seed%llu",
+             (unsigned long long)grid_seed(grid, draw));
     *after = -1;
     for (int i = 0; i < list->count; i++)
         if (strcmp(list->jobs[i].name, name) == 0) *after = i;
     if (*after >= 0) return SWWAE_OK;
     if (training_has_model(grid->study, name)) return SWWAE_OK;
-    TRY(options_copy(&options, grid->study->options));
-    TRY(set_seed(options, grid, draw));
-    TRY(apply(options, grid->plan->unsupervised));
+    TRY(grid_unsupervised(&options, grid, draw));
     TRY(list_add(list, name, options, -1, -1));
     options = NULL;
     *after = list->count - 1;
@@ -309,7 +226,7 @@ static swwae_status add(struct list *list, struct grid *grid, int row, int count
     int after = -1;
     if (grid->state[i] != GRID_MISSING) return SWWAE_OK;
     training_name(name, grid, row, count, candidate, draw);
-    TRY(make_options(&options, grid, row, count, candidate, draw));
+    TRY(grid_options(&options, grid, row, count, candidate, draw));
     if (grid->plan->rows[row].pretrained) TRY(add_unsupervised(&after, list, grid, draw));
     TRY(list_add(list, name, options, after, (ptrdiff_t)i));
     options = NULL;
@@ -325,7 +242,7 @@ static swwae_status add_row(struct list *list, struct grid *grid, int row, int c
     const int like = grid_row_of(grid, grid->plan->rows[row].like);
     const bool base = base_chosen(grid, row, count);
     if (!base) row = like; /* its choice comes first */
-    const int chosen = *chosen_of(grid, row, count);
+    const int chosen = *grid_chosen(grid, row, count);
     if (chosen >= 0 && base) {
         TRY(add(list, grid, row, count, chosen, draw));
     } else if (draw < grid->choice_draws) {
@@ -357,7 +274,7 @@ static void plan_work(struct grid *grid, const struct list *list, bool first) {
     const double each = list->count ? study->work / list->count : 0;
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
-            if (!grid->row_on[r] || !grid->count_on[c] || *chosen_of(grid, r, c) >= 0) continue;
+            if (!grid->row_on[r] || !grid->count_on[c] || *grid_chosen(grid, r, c) >= 0) continue;
             int more = study->seeds - grid->choice_draws;
             if (!base_chosen(grid, r, c))
                 more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
@@ -416,44 +333,6 @@ fail:
     return status;
 }
 
-static swwae_status keep_row(const struct grid *grid, int row, int candidate) {
-    swwae_status status = SWWAE_OK;
-    swwae_options *options = NULL;
-    char name[JOB_NAME], own[16] = "";
-    if (has_choice(grid, row)) snprintf(own, sizeof own, "-c%d", candidate);
-    snprintf(name, sizeof name, "%.40s%s", grid->plan->rows[row].name, own);
-    TRY(options_copy(&options, grid->study->options));
-    TRY(apply_row(options, grid, row, candidate));
-    TRY(protocol_row(grid->study, name, options, grid->row_on[row]));
-fail:
-    swwae_options_free(options);
-    return status;
-}
-
-static swwae_status keep_unsupervised(const struct grid *grid, bool on) {
-    swwae_status status = SWWAE_OK;
-    swwae_options *options = NULL;
-    TRY(options_copy(&options, grid->study->options));
-    TRY(apply(options, grid->plan->unsupervised));
-    TRY(protocol_row(grid->study, UNSUPERVISED, options, on));
-fail:
-    swwae_options_free(options);
-    return status;
-}
-
-/* A recipe of another version is another row: never two of them in one table. */
-static swwae_status keep_rows(const struct grid *grid) {
-    swwae_status status = SWWAE_OK;
-    bool pretrained = false;
-    for (int r = 0; r < grid->rows; r++) {
-        pretrained |= grid->row_on[r] && grid->plan->rows[r].pretrained;
-        for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++) TRY(keep_row(grid, r, k));
-    }
-    TRY(keep_unsupervised(grid, pretrained));
-fail:
-    return status;
-}
-
 static swwae_status begin(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct study *study = grid->study;
@@ -465,7 +344,7 @@ static swwae_status begin(struct grid *grid) {
     grid->row_on = calloc((size_t)grid->rows, sizeof *grid->row_on);
     CHECK(grid->row_on, SWWAE_E_MEMORY, "no memory for %d rows", grid->rows);
     TRY(grid_select(grid));
-    TRY(keep_rows(grid));
+    TRY(grid_keep_rows(grid));
     TRY(book(grid));
     if (study->quick) TRY(study_derive_data(study, QUICK_TRAIN, QUICK_TEST, 0));
     TRY(study_open_data(&grid->test, study, SWWAE_SPLIT_TEST));

@@ -83,10 +83,26 @@ swwae_status grid_run(struct study *study, const struct grid_plan *plan);
 /* Sets row_on, and count with count_on, from what the study is asked for (grid_select.c). */
 swwae_status grid_select(struct grid *grid);
 
+/* A training's options, and those of the one that pretrained rows begin with, GRID_UNSUPERVISED, on
+ * a draw (grid_options.c). The caller releases them. */
+swwae_status grid_options(swwae_options **options, const struct grid *grid, int row, int count,
+                          int candidate, int draw);
+swwae_status grid_unsupervised(swwae_options **options, const struct grid *grid, int draw);
+#define GRID_UNSUPERVISED "unsupervised"
+
+/* Keeps in study.json what each row that is trained changes; a recipe of another version is another
+ * row: SWWAE_E_ARGUMENT, never two of them in one table (grid_options.c). */
+swwae_status grid_keep_rows(const struct grid *grid);
+
 size_t grid_at(const struct grid *grid, int row, int count, int candidate, int draw);
 /* -1: no such row. */
 int grid_row_of(const struct grid *grid, const char *name);
 int grid_candidates(const struct grid_row *row);
+/* Whether the row lists several. -1: no. */
+bool grid_has_choice(const struct grid *grid, int row);
+/* The row's candidate at a number of labels; -1: not chosen yet. */
+int *grid_chosen(const struct grid *grid, int row, int count);
+uint64_t grid_seed(const struct grid *grid, int draw);
 
 /* "100", "all". */
 const char *grid_count_text(char text[16], long count);
