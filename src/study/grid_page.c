@@ -118,10 +118,6 @@ static double choice_score(const struct grid *grid, int row, int count, int cand
     return sum / grid->choice_draws;
 }
 
-static int chosen(const struct grid *grid, int row, int count) {
-    return grid->chosen[row * grid->counts + count];
-}
-
 /* choice.csv and, where `to` is not NULL, the same as lines of Markdown. */
 static swwae_status write_choices(FILE *to, const struct grid *grid) {
     swwae_status status = SWWAE_OK;
@@ -136,7 +132,7 @@ static swwae_status write_choices(FILE *to, const struct grid *grid) {
             bool any = false;
             for (int k = 0; k < candidates && candidates > 1; k++) {
                 const double score = choice_score(grid, r, c, k);
-                const bool best = chosen(grid, r, c) == k;
+                const bool best = *grid_chosen(grid, r, c) == k;
                 if (isnan(score)) continue;
                 grid_count_text(labels, grid->count[c]);
                 fprintf(page.to, "%s,%s,%d,\"%s\",%d,", row->name, labels, k, row->candidates[k],
