@@ -100,15 +100,18 @@ static void write_protocol(void) {
 static swwae_status act_protocol(void) {
     swwae_status status = SWWAE_OK;
     const struct study study = begun();
-    json_t *before = NULL;
+    json_t *before = NULL, *file = NULL;
     swwae_options *row = NULL;
     TRY(protocol_read(&before, &study));
     TRY(protocol_write(&study, before));
     TRY(options_copy(&row, chosen));
     TRY(swwae_options_set(row, "recipe", "plus"));
-    TRY(protocol_row(&study, "plus", row, true));
-    TRY(protocol_row(&study, "plus", row, false));
+    TRY(protocol_read(&file, &study));
+    TRY(protocol_row(file, &study, "plus", row, true));
+    TRY(protocol_row(file, &study, "plus", row, false));
+    TRY(protocol_save(&study, file));
 fail:
+    json_decref(file);
     swwae_options_free(row);
     json_decref(before);
     return status;

@@ -41,11 +41,12 @@ static int listen(const swwae_progress *event, void *user) {
 }
 
 static swwae_options *small_options(void) {
-    static const char *const pairs[][2] = {{"arch", "(4)3c-4p-(6)3c-4p-10fc"},
-                                           {"steps", "12"},
-                                           {"batch", "16"},
-                                           {"lr", "0.01"},
-                                           {"validation", "40"}};
+    static const char *const pairs[][2] = {
+        {"arch", "(4)3c-4p-(6)3c-4p-10fc"},
+        {"steps", "12"},
+        {"batch", "16"},
+        {"lr", "0.010000000000000123"}, /* all its digits count */
+        {"validation", "40"}};
     swwae_options *options;
     well(swwae_options_create(&options));
     well(swwae_options_set(options, "data", temporary_path("shapes-small")));

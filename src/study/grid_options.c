@@ -107,7 +107,7 @@ static bool is_trained(const struct grid *grid, int row) {
     return false;
 }
 
-static swwae_status keep_row(const struct grid *grid, int row, int candidate) {
+static swwae_status keep_row(json_t *file, const struct grid *grid, int row, int candidate) {
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     char name[JOB_NAME], own[16] = "";
@@ -115,17 +115,17 @@ static swwae_status keep_row(const struct grid *grid, int row, int candidate) {
     snprintf(name, sizeof name, "%.40s%s", grid->plan->rows[row].name, own);
     TRY(options_copy(&options, grid->study->options));
     TRY(apply_row(options, grid, row, candidate));
-    TRY(protocol_row(grid->study, name, options, is_trained(grid, row)));
+    TRY(protocol_row(file, grid->study, name, options, is_trained(grid, row)));
 fail:
     swwae_options_free(options);
     return status;
 }
 
-static swwae_status keep_unsupervised(const struct grid *grid, bool on) {
+static swwae_status keep_unsupervised(json_t *file, const struct grid *grid, bool on) {
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     TRY(grid_unsupervised(&options, grid, 0));
-    TRY(protocol_row(grid->study, GRID_UNSUPERVISED, options, on));
+    TRY(protocol_row(file, grid->study, GRID_UNSUPERVISED, options, on));
 fail:
     swwae_options_free(options);
     return status;
@@ -134,11 +134,16 @@ fail:
 swwae_status grid_keep_rows(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     bool pretrained = false;
+    json_t *file = NULL;
+    TRY(protocol_read(&file, grid->study));
     for (int r = 0; r < grid->rows; r++) {
         pretrained |= grid->row_on[r] && grid->plan->rows[r].pretrained;
-        for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++) TRY(keep_row(grid, r, k));
+        for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
+            TRY(keep_row(file, grid, r, k));
     }
-    TRY(keep_unsupervised(grid, pretrained));
+    TRY(keep_unsupervised(file, grid, pretrained));
+    TRY(protocol_save(grid->study, file));
 fail:
+    json_decref(file);
     return status;
 }

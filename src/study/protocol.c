@@ -39,10 +39,24 @@ fail:
     return status;
 }
 
-static swwae_status write_file(const struct study *study, const json_t *now) {
+/* JSON whose numbers read back as they are: with 15 digits, so that 0.1 stays 0.1, where these do,
+ * else with 17. malloc'ed; NULL without memory. */
+static char *exact_text(const json_t *json) {
+    json_error_t fault;
+    char *text = json_text(json, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    json_t *back = text ? json_parse(text, strlen(text), 0, &fault) : NULL;
+    if (!json_equal(back, json)) {
+        free(text);
+        text = back ? json_text(json, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+    }
+    json_decref(back);
+    return text;
+}
+
+swwae_status protocol_save(const struct study *study, const json_t *now) {
     swwae_status status = SWWAE_OK;
     char path[STUDY_PATH];
-    char *text = json_text(now, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    char *text = exact_text(now);
     CHECK(text, SWWAE_E_MEMORY, "no memory for " FILE_NAME);
     TRY(study_path(path, study, FILE_NAME));
     TRY(file_write(path, text, strlen(text)));
@@ -148,7 +162,7 @@ swwae_status protocol_write(const struct study *study, const json_t *before) {
                           study->quick, "seeds", study->seeds, "options", options, "rows",
                           json_object_get(before, "rows")),
           SWWAE_E_MEMORY, "no memory for " FILE_NAME);
-    TRY(write_file(study, now));
+    TRY(protocol_save(study, now));
 fail:
     json_decref(options);
     json_decref(now);
@@ -156,20 +170,6 @@ fail:
 }
 
 /* ---- Rows ------------------------------------------------------------------------------- */
-
-/* Leaves in `options` what differs from the study's own. */
-static swwae_status leave_changes(json_t *options, const struct study *study) {
-    swwae_status status = SWWAE_OK;
-    json_t *own = NULL, *value;
-    const char *name;
-    TRY(options_object(&own, study->options));
-    json_object_foreach(own, name, value) {
-        if (json_equal(json_object_get(options, name), value)) json_object_del(options, name);
-    }
-fail:
-    json_decref(own);
-    return status;
-}
 
 /* The first option in which two rows differ; NULL: they do not. One that is not there is the
  * study's own. */
@@ -185,21 +185,21 @@ static const char *first_difference(const json_t *before, const json_t *now) {
     return NULL;
 }
 
-swwae_status protocol_row(const struct study *study, const char *row, const swwae_options *options,
-                          bool add) {
+swwae_status protocol_row(json_t *file, const struct study *study, const char *row,
+                          const swwae_options *options, bool add) {
     swwae_status status = SWWAE_OK;
-    json_t *file = NULL, *now = NULL, *own = NULL, *rows;
-    TRY(protocol_read(&file, study));
+    json_t *now = NULL, *value, *rows = json_object_get(file, "rows");
+    const json_t *own = json_object_get(file, "options"), *before = json_object_get(rows, row);
+    const char *name;
     TRY(options_object(&now, options));
-    TRY(leave_changes(now, study));
-    rows = json_object_get(file, "rows");
-    const json_t *before = json_object_get(rows, row);
-    const char *name = before ? first_difference(before, now) : NULL;
+    json_object_foreach((json_t *)own, name, value) {
+        if (json_equal(json_object_get(now, name), value)) json_object_del(now, name);
+    }
+    name = before ? first_difference(before, now) : NULL;
     if (name) {
         char what[128];
         const json_t *was = json_object_get(before, name), *is = json_object_get(now, name);
         snprintf(what, sizeof what, "the row %.80s", row);
-        TRY(options_object(&own, study->options));
         TRY(differ(study, what, name, was ? was : json_object_get(own, name),
                    is ? is : json_object_get(own, name),
                    "this version trains that row otherwise: name another folder"));
@@ -211,11 +211,8 @@ swwae_status protocol_row(const struct study *study, const char *row, const swwa
                   "no memory for " FILE_NAME);
         }
         CHECK(json_object_set(rows, row, now) == 0, SWWAE_E_MEMORY, "no memory for " FILE_NAME);
-        TRY(write_file(study, file));
     }
 fail:
-    json_decref(own);
     json_decref(now);
-    json_decref(file);
     return status;
 }

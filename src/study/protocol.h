@@ -21,10 +21,14 @@ const char *protocol_option(const json_t *before, const char *name);
 /* Compares the study with `before` (NULL: there is none), then writes study.json. */
 swwae_status protocol_write(const struct study *study, const json_t *before);
 
-/* Compares what a row's trainings change of the study's options with what study.json holds of it.
- * add: adds it there if it holds nothing. options: of such a training. */
-swwae_status protocol_row(const struct study *study, const char *row, const swwae_options *options,
-                          bool add);
+/* Compares what a row's trainings change of the study's options with what `file` holds of it, which
+ * is study.json as protocol_read gives it after protocol_write. add: adds it there if it holds
+ * nothing. options: of such a training. */
+swwae_status protocol_row(json_t *file, const struct study *study, const char *row,
+                          const swwae_options *options, bool add);
+
+/* Writes study.json with the rows that were added. */
+swwae_status protocol_save(const struct study *study, const json_t *file);
 
 /* The last part of a path, which says the same on another machine. */
 #define PROTOCOL_NAME 256
