@@ -460,7 +460,8 @@ static void check(void **state) {
         faults += compare_gradient(&g, gradient, set, &worst);
         faults += compare_forward(&g, isa);
         faults += compare_threads(&g, &losses, gradient, isa);
-        if (!crawls()) faults += compare_curve(&g, engine, set, &worst_total);
+        /* ten steps more are nothing new to a sanitizer */
+        if (shrink() == 1) faults += compare_curve(&g, engine, set, &worst_total);
         engine_free(engine);
         print_message("%-20s %-9s worst view's gradient off by %.1e, Adam's totals by %.1e\n",
                       g.name, set, worst, worst_total);

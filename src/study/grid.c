@@ -201,8 +201,7 @@ static swwae_status add_unsupervised(int *after, struct list *list, const struct
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     char name[JOB_NAME];
-    snprintf(name, sizeof name, GRID_UNSUPERVISED "-seed%llu",
-             (unsigned long long)grid_seed(grid, draw));
+    grid_unsupervised_name(name, grid, draw);
     *after = -1;
     for (int i = 0; i < list->count; i++)
         if (strcmp(list->jobs[i].name, name) == 0) *after = i;

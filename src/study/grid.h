@@ -83,12 +83,12 @@ swwae_status grid_run(struct study *study, const struct grid_plan *plan);
 /* Sets row_on, and count with count_on, from what the study is asked for (grid_select.c). */
 swwae_status grid_select(struct grid *grid);
 
-/* A training's options, and those of the one that pretrained rows begin with, GRID_UNSUPERVISED, on
- * a draw (grid_options.c). The caller releases them. */
+/* A training's options, and those and the name of the one that pretrained rows begin with on a draw
+ * (grid_options.c). The caller releases the options. */
 swwae_status grid_options(swwae_options **options, const struct grid *grid, int row, int count,
                           int candidate, int draw);
 swwae_status grid_unsupervised(swwae_options **options, const struct grid *grid, int draw);
-#define GRID_UNSUPERVISED "unsupervised"
+void grid_unsupervised_name(char name[JOB_NAME], const struct grid *grid, int draw);
 
 /* Keeps in study.json what each row that is trained changes; a recipe of another version is another
  * row: SWWAE_E_ARGUMENT, never two of them in one table (grid_options.c). */

@@ -6,6 +6,7 @@
 #include "study/protocol.h"
 #include "train/options.h"
 
+#define UNSUPERVISED "unsupervised"
 #define ALL_STEPS 4 /* times as many steps where all images are labelled */
 
 /* Sets "name=value name=value". */
@@ -63,7 +64,7 @@ swwae_status grid_options(swwae_options **options, const struct grid *grid, int 
                           int candidate, int draw) {
     swwae_status status = SWWAE_OK;
     swwae_options *made = NULL;
-    char part[64], path[STUDY_PATH];
+    char name[JOB_NAME], part[JOB_NAME + 8], path[STUDY_PATH];
     const struct grid_row *r = &grid->plan->rows[row];
     const int like = grid_row_of(grid, r->like);
     TRY(options_copy(&made, grid->study->options));
@@ -72,8 +73,8 @@ swwae_status grid_options(swwae_options **options, const struct grid *grid, int 
     if (like >= 0) TRY(apply_row(made, grid, like, *grid_chosen(grid, like, count)));
     TRY(apply_row(made, grid, row, candidate));
     if (r->pretrained) {
-        snprintf(part, sizeof part, "runs/" GRID_UNSUPERVISED "-seed%llu",
-                 (unsigned long long)grid_seed(grid, draw));
+        grid_unsupervised_name(name, grid, draw);
+        snprintf(part, sizeof part, "runs/%s", name);
         TRY(study_path(path, grid->study, part));
         TRY(swwae_options_set(made, "init-from", path));
     }
@@ -95,6 +96,10 @@ swwae_status grid_unsupervised(swwae_options **options, const struct grid *grid,
 fail:
     swwae_options_free(made);
     return status;
+}
+
+void grid_unsupervised_name(char name[JOB_NAME], const struct grid *grid, int draw) {
+    snprintf(name, JOB_NAME, UNSUPERVISED "-seed%llu", (unsigned long long)grid_seed(grid, draw));
 }
 
 /* ---- In study.json ---------------------------------------------------------------------- */
@@ -125,7 +130,7 @@ static swwae_status keep_unsupervised(json_t *file, const struct grid *grid, boo
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     TRY(grid_unsupervised(&options, grid, 0));
-    TRY(protocol_row(file, grid->study, GRID_UNSUPERVISED, options, on));
+    TRY(protocol_row(file, grid->study, UNSUPERVISED, options, on));
 fail:
     swwae_options_free(options);
     return status;
