@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks the reference itself (reference_model.py): its soft pooling by torch.autograd.gradcheck,
-and every case of make_golden.py against the definitions of docs/math.md written a second time,
+and every case of cases.py against the definitions of docs/math.md written a second time,
 window by window and with nothing but numpy: totals, forward passes with running statistics, and
 gradients by central differences.
 """
@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import torch
 
-import make_golden
 import reference_model
+from cases import CASES, forward, gradient
 
 STEP = 1e-6
 PICKED = 12  # values of each view whose gradient is checked
@@ -227,7 +227,7 @@ def check_case(case):
     with torch.no_grad():
         x = case.images(offset, torch.float64)
     images, labels = x.numpy(), case.labels.numpy()
-    expected, _, gradients = make_golden.gradient(case, offset, torch.float64)
+    expected, _, gradients = gradient(case, offset, torch.float64)
     views = arrays(case.model(torch.float64))
     plain = Plain(case, views)
     off = abs(plain.total(images, labels) / expected[0] - 1)
@@ -253,7 +253,7 @@ def check_case(case):
     if case.variant.get("norm"):
         model = case.inference_model(torch.float64)
         _, logits, maps = Plain(case, arrays(model), False).everything(images, 0 * labels - 1)
-        for a, b in zip(make_golden.forward(case, offset, torch.float64), (logits, maps[0])):
+        for a, b in zip(forward(case, offset, torch.float64), (logits, maps[0])):
             if b is not None:
                 far = np.abs(a - b.reshape(-1)).max() / np.abs(b).max()
                 passed &= far < 1e-12
@@ -264,7 +264,7 @@ def check_case(case):
 
 def main():
     check_soft_pooling()
-    cases = [case for case in make_golden.CASES
+    cases = [case for case in CASES
              if case.name in sys.argv[1:] or not sys.argv[1:] and not case.plain]
     faults = sum(not check_case(case) for case in cases)
     print(f"{len(cases) - faults} passed, {faults} failed")
