@@ -263,21 +263,38 @@ fail:
     return status;
 }
 
-/* What is left to do in all, for the estimate of time: also what later choices decide on. */
+/* Mean cost of the row's trainings in the list; NaN: none. */
+static double mean_cost(const struct grid *grid, const struct list *list, int row) {
+    const ptrdiff_t first = (ptrdiff_t)grid_at(grid, row, 0, 0, 0),
+                    next = (ptrdiff_t)grid_at(grid, row + 1, 0, 0, 0);
+    double sum = 0;
+    int count = 0;
+    for (int i = 0; i < list->count; i++)
+        if (list->place[i] >= first && list->place[i] < next) {
+            sum += list->jobs[i].cost;
+            count++;
+        }
+    return count ? sum / count : NAN;
+}
+
+/* What is left to do in all, for the estimate of time: also what later choices decide on, for which
+ * the row's candidates, or its base's, are in the list. */
 static void plan_work(struct grid *grid, const struct list *list, bool first) {
     struct study *study = grid->study;
     if (!first) return;
     study->work_began = report_now();
     for (int i = 0; i < list->count; i++) study->work += list->jobs[i].cost;
     study->trainings = list->count;
-    const double each = list->count ? study->work / list->count : 0;
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
             if (!grid->row_on[r] || !grid->count_on[c] || *grid_chosen(grid, r, c) >= 0) continue;
+            const int like = grid_row_of(grid, grid->plan->rows[r].like);
+            double each = mean_cost(grid, list, r);
             int more = study->seeds - grid->choice_draws;
+            if (!isfinite(each) && like >= 0) each = mean_cost(grid, list, like);
             if (!base_chosen(grid, r, c))
                 more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
-            study->work += each * more;
+            if (isfinite(each)) study->work += each * more;
             study->trainings += more;
         }
 }

@@ -241,11 +241,13 @@ void page_colophon(FILE *to, const struct study *study) {
     for (const char *at = command; *at; at++) fputc((unsigned char)*at < ' ' ? '?' : *at, to);
     fprintf(to,
             "\n\nTrainings: %d, together %ld:%02ld:%02ld hours. Machine: %s, %d %s, %s kernels. "
-            "swwae %s. All options: [study.json](study.json).\n",
+            "swwae %s. All options: [study.json](study.json).%s\n",
             study->trainings, seconds / 3600, seconds / 60 % 60, seconds % 60, name,
             study->kind->table ? study->jobs
             : asked            ? asked
                                : parallel_processors(),
             study->kind->table ? "at once" : "threads", cpu_isa_name(cpu_choose(&complaint)),
-            swwae_version());
+            swwae_version(),
+            study->kind->table ? " The tables show all that the folder holds, of earlier calls too."
+                               : "");
 }
