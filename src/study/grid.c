@@ -263,18 +263,18 @@ fail:
     return status;
 }
 
-/* Mean cost of the row's trainings in the list; NaN: none. */
-static double mean_cost(const struct grid *grid, const struct list *list, int row) {
-    const ptrdiff_t first = (ptrdiff_t)grid_at(grid, row, 0, 0, 0),
-                    next = (ptrdiff_t)grid_at(grid, row + 1, 0, 0, 0);
+/* Mean cost of the trainings in the list for a row and number of labels; NaN: none. */
+static double mean_cost(const struct grid *grid, const struct list *list, int row, int count) {
+    const size_t first = grid_at(grid, row, count, 0, 0);
+    const size_t next = grid_at(grid, row, count, GRID_CANDIDATES, 0);
     double sum = 0;
-    int count = 0;
+    int found = 0;
     for (int i = 0; i < list->count; i++)
-        if (list->place[i] >= first && list->place[i] < next) {
+        if (list->place[i] >= (ptrdiff_t)first && list->place[i] < (ptrdiff_t)next) {
             sum += list->jobs[i].cost;
-            count++;
+            found++;
         }
-    return count ? sum / count : NAN;
+    return found ? sum / found : NAN;
 }
 
 /* What is left to do in all, for the estimate of time: also what later choices decide on, for which
@@ -288,12 +288,11 @@ static void plan_work(struct grid *grid, const struct list *list, bool first) {
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
             if (!grid->row_on[r] || !grid->count_on[c] || *grid_chosen(grid, r, c) >= 0) continue;
+            const bool base = base_chosen(grid, r, c);
             const int like = grid_row_of(grid, grid->plan->rows[r].like);
-            double each = mean_cost(grid, list, r);
+            const double each = mean_cost(grid, list, base ? r : like, c);
             int more = study->seeds - grid->choice_draws;
-            if (!isfinite(each) && like >= 0) each = mean_cost(grid, list, like);
-            if (!base_chosen(grid, r, c))
-                more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
+            if (!base) more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
             if (isfinite(each)) study->work += each * more;
             study->trainings += more;
         }
