@@ -64,7 +64,7 @@ swwae_status grid_options(swwae_options **options, const struct grid *grid, int 
                           int candidate, int draw) {
     swwae_status status = SWWAE_OK;
     swwae_options *made = NULL;
-    char name[JOB_NAME], part[JOB_NAME + 8], path[STUDY_PATH];
+    char name[JOB_NAME], path[STUDY_PATH];
     const struct grid_row *r = &grid->plan->rows[row];
     const int like = grid_row_of(grid, r->like);
     TRY(options_copy(&made, grid->study->options));
@@ -74,8 +74,7 @@ swwae_status grid_options(swwae_options **options, const struct grid *grid, int 
     TRY(apply_row(made, grid, row, candidate));
     if (r->pretrained) {
         grid_unsupervised_name(name, grid, draw);
-        snprintf(part, sizeof part, "runs/%s", name);
-        TRY(study_path(path, grid->study, part));
+        TRY(training_path(path, grid->study, name, NULL));
         TRY(swwae_options_set(made, "init-from", path));
     }
     *options = made;

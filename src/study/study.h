@@ -105,6 +105,10 @@ struct training_result {
     double core_seconds;     /* processor time of a training with one thread */
 };
 
+/* folder/runs/name/file; without a file the run folder. */
+swwae_status training_path(char path[STUDY_PATH], const struct study *study, const char *name,
+                           const char *file);
+
 /* *done: the training is complete, and its result is there. */
 swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
                            const char *name);

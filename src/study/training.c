@@ -15,6 +15,8 @@
 #include "train/model_file.h"
 #include "train/number.h"
 
+#define RESULT "test.csv" /* the last file of a training, by which it is complete */
+
 /* Seconds a training of this study takes, as far as is known; `present` is the guess for the one
  * under way. */
 static double typical(const struct study *study, double present) {
@@ -51,6 +53,13 @@ static swwae_status announce(struct study *study, const char *name, bool resumed
 
 /* ---- Results ---------------------------------------------------------------------------- */
 
+swwae_status training_path(char path[STUDY_PATH], const struct study *study, const char *name,
+                           const char *file) {
+    char part[STUDY_PATH];
+    snprintf(part, sizeof part, "runs/%s%s%s", name, file ? "/" : "", file ? file : "");
+    return study_path(path, study, part);
+}
+
 struct training_result training_result_of(const struct table *table, long row) {
     return (struct training_result){.rec = table_cell(table, row, "rec"),
                                     .error = table_cell(table, row, "error"),
@@ -74,24 +83,22 @@ void training_result_put(FILE *to, const struct training_result *result) {
 }
 
 bool training_has_model(const struct study *study, const char *name) {
-    char part[STUDY_PATH], path[STUDY_PATH];
-    snprintf(part, sizeof part, "runs/%s/test.csv", name);
-    return study_path(path, study, part) == SWWAE_OK && access(path, F_OK) == 0;
+    char path[STUDY_PATH];
+    return training_path(path, study, name, RESULT) == SWWAE_OK && access(path, F_OK) == 0;
 }
 
 swwae_status training_read(bool *done, struct training_result *result, const struct study *study,
                            const char *name) {
     swwae_status status = SWWAE_OK;
     struct table table = {0};
-    char part[STUDY_PATH], path[STUDY_PATH];
+    char path[STUDY_PATH];
     const struct training_result *known = study->done ? finished_find(study->done, name) : NULL;
     *done = known != NULL;
     if (known) {
         *result = *known;
         return SWWAE_OK;
     }
-    snprintf(part, sizeof part, "runs/%s/test.csv", name);
-    TRY(study_path(path, study, part));
+    TRY(training_path(path, study, name, RESULT));
     *done = access(path, F_OK) == 0;
     if (!*done) return SWWAE_OK;
     TRY(table_read(&table, path));
@@ -108,7 +115,7 @@ static swwae_status write_result(const struct training_result *result, const str
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     char file[STUDY_PATH];
-    snprintf(file, sizeof file, "runs/%s/test.csv", name);
+    snprintf(file, sizeof file, "runs/%s/" RESULT, name);
     TRY(page_begin(&page, study, file));
     fputs("rec,error,validation_error,seconds,core_seconds\n", page.to);
     training_result_put(page.to, result);
@@ -124,9 +131,8 @@ static swwae_status load(swwae_model **model, const struct study *study, const c
                          int threads) {
     swwae_status status = SWWAE_OK;
     swwae_model *made = NULL;
-    char part[STUDY_PATH], path[STUDY_PATH];
-    snprintf(part, sizeof part, "runs/%s", name);
-    TRY(study_path(path, study, part));
+    char path[STUDY_PATH];
+    TRY(training_path(path, study, name, NULL));
     TRY(swwae_model_load(&made, path));
     TRY(swwae_model_set_threads(made, threads));
     *model = made;
@@ -195,11 +201,10 @@ swwae_status training_run(struct training_result *result, const struct study *st
                           const swwae_dataset *test, swwae_progress_fn progress, void *user) {
     swwae_status status = SWWAE_OK;
     struct folder folder = {0};
-    char part[STUDY_PATH], path[STUDY_PATH], text[16];
+    char path[STUDY_PATH], text[16];
     const double start = report_now(), work = parallel_clock();
-    snprintf(part, sizeof part, "runs/%s", name);
     snprintf(text, sizeof text, "%d", threads);
-    TRY(study_path(path, study, part));
+    TRY(training_path(path, study, name, NULL));
     TRY(folder_name(&folder, path));
     TRY(swwae_options_set(options, "threads", text));
     TRY(train(&folder, options, progress, user));
@@ -216,13 +221,12 @@ swwae_status study_train(struct study *study, const char *name, swwae_options *o
                          const swwae_dataset *test, struct training_result *result) {
     swwae_status status = SWWAE_OK;
     bool done;
-    char part[STUDY_PATH], path[STUDY_PATH];
+    char path[STUDY_PATH];
     study->training++;
     study->began = report_now();
     TRY(training_read(&done, result, study, name));
     if (!done) {
-        snprintf(part, sizeof part, "runs/%s/config.json", name);
-        TRY(study_path(path, study, part));
+        TRY(training_path(path, study, name, "config.json"));
         TRY(announce(study, name, access(path, F_OK) == 0));
         TRY(training_run(result, study, name, options, study->options->settings.threads, test,
                          study_watch, study));

@@ -130,11 +130,10 @@ static swwae_status write_curve(FILE *csv, FILE *dat, const struct where *where,
     CHECK(tables && values, SWWAE_E_MEMORY, "no memory for the curves of %d runs", seeds);
     size_t rows = 0;
     for (int s = 0; s < seeds; s++) {
-        char name[64], part[STUDY_PATH], path[STUDY_PATH];
+        char name[64], path[STUDY_PATH];
         const uint64_t seed = study->seed + (uint64_t)s;
         run_name(name, pool, unpool, seed);
-        snprintf(part, sizeof part, "runs/%s/metrics.csv", name);
-        TRY(study_path(path, study, part));
+        TRY(training_path(path, study, name, "metrics.csv"));
         TRY(table_read(&tables[s], path));
         for (size_t r = 0; r < tables[s].rows; r++) {
             fprintf(csv, "%d,%s,%llu,", pools[pool], unpools[unpool], (unsigned long long)seed);
