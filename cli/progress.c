@@ -121,7 +121,7 @@ static void compose(struct line *line, const struct progress *progress,
         if (isfinite(event->rec)) part(line, "rec %.4g", event->rec);
         if (isfinite(event->m)) part(line, "m %.4g", event->m);
     }
-    if (event->steps)
+    if (training && event->steps)
         part(line, "step %llu/%llu", (unsigned long long)event->step,
              (unsigned long long)event->steps);
 }

@@ -24,7 +24,8 @@ static int prepare(void **state) {
 
 struct events {
     int stop_after; /* reports; 0: never */
-    int calls, trainings;
+    int calls, trainings, ended;
+    int whole; /* how many had ended when all the work was first told as done; 0: it never was */
     double most_left; /* seconds_left at most; NaN: none was told */
 };
 
@@ -32,9 +33,11 @@ static int listen(const swwae_progress *event, void *user) {
     struct events *events = user;
     events->calls++;
     events->trainings += event->message && strncmp(event->message, "training ", 9) == 0;
+    events->ended += event->message && strstr(event->message, ": test error ");
     if (!event->message) {
         assert_string_equal(event->what, "study");
         assert_true(event->step <= event->steps);
+        if (event->step == event->steps && !events->whole) events->whole = events->ended;
         events->most_left = fmax(events->most_left, event->seconds_left);
     }
     return events->stop_after && events->calls >= events->stop_after;
@@ -123,6 +126,8 @@ static void test_table(void **state) {
     well(table_study(&events, "mnist", "convnet,no-l2m", "20,all", 2, "table"));
     assert_int_equal(events.trainings, 2 * (5 + 4 + 3));
     assert_true(events.most_left > 0);
+    /* what the choices decide on was expected to take what it took */
+    assert_in_range(events.whole, events.trainings - 2, events.trainings); /* 2 are measured last */
     static const char *const files[] = {"study.json", "study.md",   "results.csv", "summary.csv",
                                         "choice.csv", "errors.dat", "errors.gp"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -200,7 +200,7 @@ static void tell_progress(struct crew *crew) {
     struct swwae_progress p = report_blank("study");
     const double worked = study->worked + under_way(crew, &p.images_per_second);
     p.steps = (uint64_t)WORK_UNITS;
-    p.step = (uint64_t)(WORK_UNITS * fmin(1, worked / study->work));
+    p.step = (uint64_t)lround(WORK_UNITS * fmin(1, worked / study->work));
     p.seconds_left = seconds_left(crew, worked);
     report_send(study->reporter, &p);
 }
@@ -229,6 +229,7 @@ static void wait_for(struct crew *crew) {
         crew->stop |= crew->study->reporter->stop;
     }
     tell_jobs(crew);
+    tell_progress(crew);
     pthread_mutex_unlock(&crew->mutex);
 }
 
