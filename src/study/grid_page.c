@@ -297,13 +297,24 @@ static void print_rows(FILE *to, const struct grid *grid) {
     fputs("\n## What the rows are\n\n| method | row | options |\n|---|---|---|\n", to);
     for (int r = 0; r < grid->rows; r++) {
         const struct grid_row *row = &grid->plan->rows[r];
+        const char *between = "";
+        const struct {
+            const char *before, *code; /* NULL: not so */
+        } parts[] = {{"begins with ", row->pretrained ? grid->plan->unsupervised : NULL},
+                     {"the choice of ", row->like},
+                     {"", row->options},
+                     {"", grid->study->colour ? row->colour : NULL}};
         fprintf(to, "| %s | `%s` | ", row->title, row->name);
-        if (row->pretrained) fprintf(to, "begins with `%s`; ", grid->plan->unsupervised);
-        if (row->like) fprintf(to, "the choice of `%s`; ", row->like);
-        if (row->options) fprintf(to, "`%s`; ", row->options);
-        if (row->colour && grid->study->colour) fprintf(to, "`%s`; ", row->colour);
-        if (row->times) fprintf(to, "%d times the steps; ", row->times);
-        fputs(row->candidates ? "the rest chosen |\n" : "|\n", to);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            if (!parts[i].code) continue;
+            fprintf(to, "%s%s`%s`", between, parts[i].before, parts[i].code);
+            between = "; ";
+        }
+        if (row->times) {
+            fprintf(to, "%s%d times the steps", between, row->times);
+            between = "; ";
+        }
+        fprintf(to, "%s |\n", !row->candidates ? "" : *between ? "; the rest chosen" : "chosen");
     }
 }
 
