@@ -38,6 +38,12 @@ int grid_candidates(const struct grid_row *row) {
     return count ? count : 1;
 }
 
+int grid_candidates_at(const struct grid *grid, int row, int count) {
+    const struct grid_row *r = &grid->plan->rows[row];
+    const bool all = grid->count[count] == LABELS_ALL;
+    return all && r->candidates_with_all ? r->candidates_with_all : grid_candidates(r);
+}
+
 const char *grid_count_text(char text[16], long count) {
     snprintf(text, 16, count == LABELS_ALL ? "all" : "%ld", count);
     return text;
@@ -110,7 +116,7 @@ static double score(const struct grid *grid, int row, int count, int candidate) 
 }
 
 static void choose(struct grid *grid, int row, int count) {
-    const int candidates = grid_candidates(&grid->plan->rows[row]);
+    const int candidates = grid_candidates_at(grid, row, count);
     int best = 0;
     double lowest = INFINITY;
     for (int k = 0; k < candidates && candidates > 1; k++) {
@@ -136,7 +142,7 @@ static swwae_status read_all(struct grid *grid) {
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
             if (!base_chosen(grid, r, c)) continue;
-            for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
+            for (int k = 0; k < grid_candidates_at(grid, r, c); k++)
                 for (int d = 0; d < grid->study->seeds; d++) TRY(read_cell(grid, r, c, k, d));
             if (*grid_chosen(grid, r, c) < 0) choose(grid, r, c);
         }
@@ -245,7 +251,7 @@ static swwae_status add_row(struct list *list, struct grid *grid, int row, int c
     if (chosen >= 0 && base) {
         TRY(add(list, grid, row, count, chosen, draw));
     } else if (draw < grid->choice_draws) {
-        for (int k = 0; k < grid_candidates(&grid->plan->rows[row]); k++)
+        for (int k = 0; k < grid_candidates_at(grid, row, count); k++)
             TRY(add(list, grid, row, count, k, draw));
     }
 fail:
@@ -292,7 +298,7 @@ static void plan_work(struct grid *grid, const struct list *list, bool first) {
             const int like = grid_row_of(grid, grid->plan->rows[r].like);
             const double each = mean_cost(grid, list, base ? r : like, c);
             int more = study->seeds - grid->choice_draws;
-            if (!base) more += grid->choice_draws * grid_candidates(&grid->plan->rows[r]);
+            if (!base) more += grid->choice_draws * grid_candidates_at(grid, r, c);
             if (isfinite(each)) study->work += each * more;
             study->trainings += more;
         }

@@ -29,6 +29,7 @@ struct grid_row {
     const char *options; /* of every training of the row */
     const char *colour;  /* more where images have several channels; NULL: none */
     const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
+    int candidates_with_all; /* the first so many, where all images are labelled; 0: all of them */
     const char *without; /* the row that is the same but without decoder, to compare with; NULL */
     int times;           /* as many times the study's steps, unless those are given; 0: once */
     bool pretrained;     /* begins with the model of the plan's unsupervised training */
@@ -98,6 +99,8 @@ size_t grid_at(const struct grid *grid, int row, int count, int candidate, int d
 /* -1: no such row. */
 int grid_row_of(const struct grid *grid, const char *name);
 int grid_candidates(const struct grid_row *row);
+/* The first so many of them are tried at a number of labels. */
+int grid_candidates_at(const struct grid *grid, int row, int count);
 /* Whether the row lists several. -1: no. */
 bool grid_has_choice(const struct grid *grid, int row);
 /* The row's candidate at a number of labels; -1: not chosen yet. */

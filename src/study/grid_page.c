@@ -60,7 +60,7 @@ static swwae_status write_results(const struct grid *grid) {
           page.to);
     for (int c = 0; c < grid->counts; c++)
         for (int r = 0; r < grid->rows; r++)
-            for (int k = 0; k < grid_candidates(&grid->plan->rows[r]); k++)
+            for (int k = 0; k < grid_candidates_at(grid, r, c); k++)
                 for (int d = 0; d < grid->study->seeds; d++) {
                     const size_t i = grid_at(grid, r, c, k, d);
                     const struct training_result *t = &grid->result[i];
@@ -128,7 +128,7 @@ static swwae_status write_choices(FILE *to, const struct grid *grid) {
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
             const struct grid_row *row = &grid->plan->rows[r];
-            const int candidates = grid_candidates(row);
+            const int candidates = grid_candidates_at(grid, r, c);
             bool any = false;
             for (int k = 0; k < candidates && candidates > 1; k++) {
                 const double score = choice_score(grid, r, c, k);
