@@ -53,10 +53,27 @@ void grid_plot_point(FILE *to, const struct summary *error, double paper, struct
     fputc('\n', to);
 }
 
+/* How many labels "all" are, about: the training images. 0: the table has no such column. */
+static swwae_status count_all(long *all, const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    swwae_dataset *train = NULL;
+    *all = 0;
+    if (grid->count[grid->counts - 1] != LABELS_ALL) return SWWAE_OK;
+    TRY(study_open_data(&train, grid->study, SWWAE_SPLIT_TRAIN));
+    *all = (long)swwae_dataset_count(train);
+fail:
+    swwae_dataset_free(train);
+    return status;
+}
+
+static long labels_of(const struct grid *grid, int count, long all) {
+    return grid->count[count] == LABELS_ALL ? all : grid->count[count];
+}
+
 /* A block for each row that has anything: labels, mean, standard deviation, paper. Returns how many
  * blocks, with their rows. */
 static swwae_status write_points(int *block, int *blocks, struct grid_span *span,
-                                 const struct grid *grid) {
+                                 const struct grid *grid, long all) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     double values[1000];
@@ -69,9 +86,9 @@ static swwae_status write_points(int *block, int *blocks, struct grid_span *span
             const struct summary test = summarise(values, grid->study->seeds);
             const int place = grid_paper_place(grid, c);
             const double paper = place < 0 ? 0 : grid->plan->rows[r].paper.test[place];
-            if (!test.count || grid->count[c] == LABELS_ALL) continue;
+            if (!test.count) continue;
             if (!any) fprintf(page.to, "# %s\n", grid->plan->rows[r].title);
-            fprintf(page.to, "%ld ", grid->count[c]);
+            fprintf(page.to, "%ld ", labels_of(grid, c, all));
             grid_plot_point(page.to, &test, paper, span);
             any = true;
         }
@@ -89,8 +106,10 @@ swwae_status grid_plot(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct grid_span span = {0};
     int block[64], blocks;
-    char body[8192];
-    TRY(write_points(block, &blocks, &span, grid));
+    char body[8192], labels[16];
+    long all;
+    TRY(count_all(&all, grid));
+    TRY(write_points(block, &blocks, &span, grid, all));
     if (!blocks) return SWWAE_OK;
     size_t used = (size_t)snprintf(body, sizeof body,
                                    "set title 'Test error against number of labels'\n"
@@ -99,16 +118,14 @@ swwae_status grid_plot(const struct grid *grid) {
     used += grid_plot_axis(body + used, sizeof body - used, &span);
     used += (size_t)snprintf(body + used, sizeof body - used, "set xtics nomirror (");
     for (int c = 0; c < grid->counts; c++)
-        if (grid->count[c] != LABELS_ALL)
-            used += (size_t)snprintf(body + used, sizeof body - used, "%s%ld", c ? "," : "",
-                                     grid->count[c]);
-    used += (size_t)snprintf(
-        body + used, sizeof body - used,
-        ")\nset xrange [%ld:%ld]\nset ytics nomirror; set border 3\n"
-        "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
-        "set key outside right center\nplot ",
-        grid->count[0] * 8 / 10,
-        grid->count[grid->counts - 1 - (grid->count[grid->counts - 1] == LABELS_ALL)] * 12 / 10);
+        used += (size_t)snprintf(body + used, sizeof body - used, "%s'%s' %ld", c ? "," : "",
+                                 grid_count_text(labels, grid->count[c]), labels_of(grid, c, all));
+    used += (size_t)snprintf(body + used, sizeof body - used,
+                             ")\nset xrange [%ld:%ld]\nset ytics nomirror; set border 3\n"
+                             "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
+                             "set key outside right center\nplot ",
+                             labels_of(grid, 0, all) * 8 / 10,
+                             labels_of(grid, grid->counts - 1, all) * 12 / 10);
     for (int b = 0; b < blocks && used < sizeof body; b++) {
         const struct grid_row *row = &grid->plan->rows[block[b]];
         used += (size_t)snprintf(body + used, sizeof body - used,
