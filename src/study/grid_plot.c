@@ -15,25 +15,38 @@ static void widen(struct grid_span *span, double value) {
     span->high = fmax(span->high, value);
 }
 
+/* Appends a tic to gnuplot's list of them; returns how long the text is. */
+static size_t add_tic(char *text, size_t size, size_t used, bool first, double tic) {
+    char number[NUMBER_TEXT];
+    number_print_short(number, tic);
+    if (used >= size) return used;
+    return used + (size_t)snprintf(text + used, size - used, "%s'%s' %s", first ? "" : ",", number,
+                                   number);
+}
+
 size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span) {
-    static const int steps[] = {1, 2, 3, 5, 7}; /* of each power of ten */
+    static const int steps[] = {1, 2, 3, 5, 7}; /* of each power of ten; narrow: even ones */
     const double low = (span->low > 0 ? span->low : 1) / AXIS_MARGIN;
     const double high = (span->high > 0 ? span->high : 100) * AXIS_MARGIN;
+    const double even = pow(10, floor(log10((high - low) / 2)));
+    const bool narrow = high <= 2 * low;
     char number[NUMBER_TEXT], end[NUMBER_TEXT];
-    bool any = false;
     number_print_short(number, low);
     number_print_short(end, high);
     size_t used = (size_t)snprintf(text, size, "set logscale y\nset yrange [%s:%s]\nset ytics (",
                                    number, end);
-    for (int power = -3; power < 3; power++)
-        for (size_t s = 0; s < sizeof steps / sizeof *steps && used < size; s++) {
+    bool first = true;
+    for (int power = -3; power < 3 && !narrow; power++)
+        for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
             const double tic = pow(10, power) * steps[s];
             if (tic < low || tic > high) continue;
-            number_print_short(number, tic);
-            used += (size_t)snprintf(text + used, size - used, "%s'%s' %s", any ? "," : "", number,
-                                     number);
-            any = true;
+            used = add_tic(text, size, used, first, tic);
+            first = false;
         }
+    for (long k = lround(ceil(low / even)); (double)k * even <= high && narrow; k++) {
+        used = add_tic(text, size, used, first, (double)k * even);
+        first = false;
+    }
     return used + (size_t)snprintf(text + used, used < size ? size - used : 0, ")\n");
 }
 
