@@ -26,13 +26,17 @@ struct events {
     int stop_after; /* reports; 0: never */
     int calls, trainings, ended;
     int whole; /* how many had ended when all the work was first told as done; 0: it never was */
-    double most_left; /* seconds_left at most; NaN: none was told */
+    int before_second; /* how many had ended when the first of the second draw began */
+    double most_left;  /* seconds_left at most; NaN: none was told */
 };
 
 static int listen(const swwae_progress *event, void *user) {
     struct events *events = user;
     events->calls++;
-    events->trainings += event->message && strncmp(event->message, "training ", 9) == 0;
+    const bool begins = event->message && strncmp(event->message, "training ", 9) == 0;
+    events->trainings += begins;
+    if (begins && strstr(event->message, "-seed2") && !events->before_second)
+        events->before_second = events->ended;
     events->ended += event->message && strstr(event->message, ": test error ");
     if (!event->message) {
         assert_string_equal(event->what, "study");
@@ -147,6 +151,26 @@ static void test_table(void **state) {
     well(table_study(NULL, "mnist", "convnet,no-l2m", "20,all", 1, "one"));
     same_results("table", "one");
     same_file("table", "one", "choice.csv");
+}
+
+/* What a choice decides on begins while candidates of other rows are still trained. */
+static void test_no_waiting(void **state) {
+    (void)state;
+    struct events events = {0};
+    well(table_study(&events, "mnist", "convnet,swwae-dropout", "20", 2, "busy"));
+    assert_int_equal(events.trainings, 3 + 2 + 4 + 2);
+    assert_in_range(events.before_second, 3, 3 + 4 - 1);
+}
+
+/* A call that asks for other numbers of labels shows those of earlier ones too. */
+static void test_counts_kept(void **state) {
+    (void)state;
+    struct events events = {0};
+    well(table_study(&events, "mnist", "convnet", "30", 2, "table"));
+    assert_int_equal(events.trainings, 3 + 2);
+    free(line_of("table", "summary.csv", "convnet,30,3,"));
+    free(line_of("table", "summary.csv", "convnet,all,3,"));
+    free(line_of("table", "choice.csv", "swwae-dropout,20,"));
 }
 
 /* The candidate of the lowest validation error is the chosen one. */
@@ -476,6 +500,8 @@ int main(void) {
         cmocka_unit_test(test_other_recipe),
         cmocka_unit_test(test_damaged_trainings),
         cmocka_unit_test(test_lambda),
+        cmocka_unit_test(test_no_waiting),
+        cmocka_unit_test(test_counts_kept),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, prepare, temporary_remove);

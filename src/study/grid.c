@@ -108,7 +108,7 @@ static double score(const struct grid *grid, int row, int count, int candidate) 
     double sum = 0;
     for (int d = 0; d < grid->choice_draws; d++) {
         const size_t i = grid_at(grid, row, count, candidate, d);
-        if (grid->state[i] == GRID_MISSING) return NAN;
+        if (grid->state[i] < GRID_DONE) return NAN;
         const double error = grid->result[i].validation_error;
         sum += grid->state[i] == GRID_DONE && isfinite(error) ? error : INFINITY;
     }
@@ -167,136 +167,99 @@ void grid_errors(double *values, const struct grid *grid, int row, int count,
 
 /* ---- Trainings -------------------------------------------------------------------------- */
 
-/* Jobs, and the place in the grid of each; -1: an unsupervised training. */
-struct list {
-    struct job *jobs;
-    ptrdiff_t *place;
-    int count, room;
-};
-
-static void list_free(struct list *list) {
-    for (int i = 0; i < list->count; i++) swwae_options_free(list->jobs[i].options);
-    free(list->jobs);
-    free(list->place);
-    *list = (struct list){0};
-}
-
-static swwae_status list_add(struct list *list, const char *name, swwae_options *options, int after,
-                             ptrdiff_t place) {
-    swwae_status status = SWWAE_OK;
-    if (list->count == list->room) {
-        const int room = 2 * list->room + 64;
-        void *jobs = realloc(list->jobs, (size_t)room * sizeof *list->jobs);
-        if (jobs) list->jobs = jobs;
-        void *place_ = realloc(list->place, (size_t)room * sizeof *list->place);
-        if (place_) list->place = place_;
-        CHECK(jobs && place_, SWWAE_E_MEMORY, "no memory for %d trainings", room);
-        list->room = room;
-    }
-    list->place[list->count] = place;
-    list->jobs[list->count] =
-        (struct job){.options = options, .cost = cost_of(options), .after = after};
-    snprintf(list->jobs[list->count++].name, JOB_NAME, "%s", name);
-fail:
-    return status;
-}
+#define NO_PLACE (-1) /* in the grid: of an unsupervised training */
 
 /* *after: the unsupervised training of the draw among the jobs; -1: its model is there. */
-static swwae_status add_unsupervised(int *after, struct list *list, const struct grid *grid,
+static swwae_status add_unsupervised(int *after, struct jobs *jobs, const struct grid *grid,
                                      int draw) {
     swwae_status status = SWWAE_OK;
-    swwae_options *options = NULL;
-    char name[JOB_NAME];
-    grid_unsupervised_name(name, grid, draw);
+    struct job job = {.after = -1, .place = NO_PLACE};
+    grid_unsupervised_name(job.name, grid, draw);
     *after = -1;
-    for (int i = 0; i < list->count; i++)
-        if (strcmp(list->jobs[i].name, name) == 0) *after = i;
+    for (int i = 0; i < jobs->count; i++)
+        if (strcmp(jobs->list[i]->name, job.name) == 0) *after = i;
     if (*after >= 0) return SWWAE_OK;
-    if (training_has_model(grid->study, name)) return SWWAE_OK;
-    TRY(grid_unsupervised(&options, grid, draw));
-    TRY(list_add(list, name, options, -1, -1));
-    options = NULL;
-    *after = list->count - 1;
+    if (training_has_model(grid->study, job.name)) return SWWAE_OK;
+    TRY(grid_unsupervised(&job.options, grid, draw));
+    job.cost = cost_of(job.options);
+    TRY(jobs_add(jobs, &job));
+    *after = jobs->count - 1;
 fail:
-    swwae_options_free(options);
     return status;
 }
 
-static swwae_status add(struct list *list, struct grid *grid, int row, int count, int candidate,
+static swwae_status add(struct jobs *jobs, struct grid *grid, int row, int count, int candidate,
                         int draw) {
     swwae_status status = SWWAE_OK;
-    swwae_options *options = NULL;
     const size_t i = grid_at(grid, row, count, candidate, draw);
-    char name[JOB_NAME];
-    int after = -1;
+    struct job job = {.after = -1, .place = (ptrdiff_t)i};
     if (grid->state[i] != GRID_MISSING) return SWWAE_OK;
-    training_name(name, grid, row, count, candidate, draw);
-    TRY(grid_options(&options, grid, row, count, candidate, draw));
-    if (grid->plan->rows[row].pretrained) TRY(add_unsupervised(&after, list, grid, draw));
-    TRY(list_add(list, name, options, after, (ptrdiff_t)i));
-    options = NULL;
-    grid->state[i] = GRID_TRIED; /* not to be added twice */
+    if (grid->plan->rows[row].pretrained) TRY(add_unsupervised(&job.after, jobs, grid, draw));
+    training_name(job.name, grid, row, count, candidate, draw);
+    TRY(grid_options(&job.options, grid, row, count, candidate, draw));
+    job.cost = cost_of(job.options);
+    TRY(jobs_add(jobs, &job));
+    grid->state[i] = GRID_LISTED;
 fail:
-    swwae_options_free(options);
     return status;
 }
 
 /* What can be trained for a row on a draw by what is chosen now. */
-static swwae_status add_row(struct list *list, struct grid *grid, int row, int count, int draw) {
+static swwae_status add_row(struct jobs *jobs, struct grid *grid, int row, int count, int draw) {
     swwae_status status = SWWAE_OK;
     const int like = grid_row_of(grid, grid->plan->rows[row].like);
     const bool base = base_chosen(grid, row, count);
     if (!base) row = like; /* its choice comes first */
     const int chosen = *grid_chosen(grid, row, count);
     if (chosen >= 0 && base) {
-        TRY(add(list, grid, row, count, chosen, draw));
+        TRY(add(jobs, grid, row, count, chosen, draw));
     } else if (draw < grid->choice_draws) {
         for (int k = 0; k < grid_candidates_at(grid, row, count); k++)
-            TRY(add(list, grid, row, count, k, draw));
+            TRY(add(jobs, grid, row, count, k, draw));
     }
 fail:
     return status;
 }
 
 /* Draw by draw, so that a study that is stopped has compared all it could. */
-static swwae_status collect(struct list *list, struct grid *grid) {
+static swwae_status collect(struct jobs *jobs, struct grid *grid) {
     swwae_status status = SWWAE_OK;
     for (int d = 0; d < grid->study->seeds; d++)
         for (int c = 0; c < grid->counts; c++)
             for (int r = 0; r < grid->rows; r++)
-                if (grid->row_on[r] && grid->count_on[c]) TRY(add_row(list, grid, r, c, d));
+                if (grid->row_on[r] && grid->count_on[c]) TRY(add_row(jobs, grid, r, c, d));
 fail:
     return status;
 }
 
 /* Mean cost of the trainings in the list for a row and number of labels; NaN: none. */
-static double mean_cost(const struct grid *grid, const struct list *list, int row, int count) {
-    const size_t first = grid_at(grid, row, count, 0, 0);
-    const size_t next = grid_at(grid, row, count, GRID_CANDIDATES, 0);
+static double mean_cost(const struct grid *grid, const struct jobs *jobs, int row, int count) {
+    const ptrdiff_t first = (ptrdiff_t)grid_at(grid, row, count, 0, 0);
+    const ptrdiff_t next = (ptrdiff_t)grid_at(grid, row, count, GRID_CANDIDATES, 0);
     double sum = 0;
     int found = 0;
-    for (int i = 0; i < list->count; i++)
-        if (list->place[i] >= (ptrdiff_t)first && list->place[i] < (ptrdiff_t)next) {
-            sum += list->jobs[i].cost;
-            found++;
-        }
+    for (int i = 0; i < jobs->count; i++) {
+        const struct job *job = jobs->list[i];
+        if (job->place < first || job->place >= next) continue;
+        sum += job->cost;
+        found++;
+    }
     return found ? sum / found : NAN;
 }
 
 /* What is left to do in all, for the estimate of time: also what later choices decide on, for which
  * the row's candidates, or its base's, are in the list. */
-static void plan_work(struct grid *grid, const struct list *list, bool first) {
+static void plan_work(struct grid *grid, const struct jobs *jobs) {
     struct study *study = grid->study;
-    if (!first) return;
     study->work_began = report_now();
-    for (int i = 0; i < list->count; i++) study->work += list->jobs[i].cost;
-    study->trainings = list->count;
+    for (int i = 0; i < jobs->count; i++) study->work += jobs->list[i]->cost;
+    study->trainings = jobs->count;
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++) {
             if (!grid->row_on[r] || !grid->count_on[c] || *grid_chosen(grid, r, c) >= 0) continue;
             const bool base = base_chosen(grid, r, c);
             const int like = grid_row_of(grid, grid->plan->rows[r].like);
-            const double each = mean_cost(grid, list, base ? r : like, c);
+            const double each = mean_cost(grid, jobs, base ? r : like, c);
             int more = study->seeds - grid->choice_draws;
             if (!base) more += grid->choice_draws * grid_candidates_at(grid, r, c);
             if (isfinite(each)) study->work += each * more;
@@ -304,37 +267,35 @@ static void plan_work(struct grid *grid, const struct list *list, bool first) {
         }
 }
 
-static void take_results(struct grid *grid, const struct list *list) {
-    for (int i = 0; i < list->count; i++) {
-        const struct job *job = &list->jobs[i];
-        if (list->place[i] < 0) continue;
-        grid->state[list->place[i]] = job->state == JOB_DONE     ? GRID_DONE
-                                      : job->state == JOB_FAILED ? GRID_TRIED
-                                                                 : GRID_MISSING;
-        grid->result[list->place[i]] = job->result;
-    }
+static void take_result(struct grid *grid, const struct job *job) {
+    if (job->place == NO_PLACE) return;
+    grid->state[job->place] = job->state == JOB_DONE     ? GRID_DONE
+                              : job->state == JOB_FAILED ? GRID_TRIED
+                                                         : GRID_MISSING;
+    grid->result[job->place] = job->result;
 }
 
-/* In rounds: a round trains all that the choices so far allow. */
+/* A training that ended may settle a choice, and so what else can be trained. */
+static swwae_status go_on(struct jobs *jobs, const struct job *job, void *user) {
+    swwae_status status = SWWAE_OK;
+    struct grid *grid = user;
+    take_result(grid, job);
+    TRY(read_all(grid));
+    TRY(collect(jobs, grid));
+fail:
+    return status;
+}
+
 static swwae_status train_all(struct grid *grid) {
     swwae_status status = SWWAE_OK;
-    struct list list = {0};
-    for (bool first = true;; first = false) {
-        TRY(read_all(grid));
-        TRY(collect(&list, grid));
-        plan_work(grid, &list, first);
-        if (!list.count) break;
-        status = jobs_run(grid->study, list.jobs, list.count, grid->test);
-        take_results(grid, &list);
-        TRY(status);
-        list_free(&list);
-    }
+    struct jobs jobs = {0};
+    TRY(read_all(grid));
+    TRY(collect(&jobs, grid));
+    plan_work(grid, &jobs);
+    if (jobs.count) status = jobs_run(grid->study, &jobs, grid->test, go_on, grid);
 fail:
-    if (status != SWWAE_OK) {
-        const swwae_status again = read_all(grid); /* for the tables: choices that are complete */
-        if (again != SWWAE_OK) status = again;
-    }
-    list_free(&list);
+    for (int i = 0; i < jobs.count; i++) take_result(grid, jobs.list[i]);
+    jobs_free(&jobs);
     return status;
 }
 

@@ -62,7 +62,8 @@ void grid_plot_point(FILE *to, const struct summary *error, double paper, struct
  * to the next power of ten. Returns how many characters. */
 size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span);
 
-enum grid_state { GRID_MISSING = 0, GRID_DONE, GRID_TRIED };
+/* A listed training is yet to end; one that was tried failed. */
+enum grid_state { GRID_MISSING = 0, GRID_LISTED, GRID_DONE, GRID_TRIED };
 
 struct grid {
     struct study *study;

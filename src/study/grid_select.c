@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "study/finished.h"
 #include "study/grid.h"
 #include "train/number.h"
 #include "train/options.h"
+
+#define MOST_LABELS 1000000000
 
 /* The next word of "a,b,c"; false at the end. */
 static bool next_word(char *word, size_t size, const char **text) {
@@ -57,6 +60,36 @@ fail:
     return status;
 }
 
+/* "100" of "convnet-100-c0-seed1", "all"; false: something else. */
+static bool count_of(long *count, const char *text, size_t length) {
+    char word[16];
+    int64_t number = LABELS_ALL;
+    if (length >= sizeof word) return false;
+    snprintf(word, sizeof word, "%.*s", (int)length, text);
+    if (strcmp(word, "all") != 0 &&
+        !(number_parse_whole(&number, word, false) && number > 0 && number <= MOST_LABELS))
+        return false;
+    *count = (long)number;
+    return true;
+}
+
+/* Those of the finished trainings, so that the tables show all that the folder holds. */
+static swwae_status select_finished(struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    const struct finished *done = grid->study->done;
+    for (int i = 0; i < done->count; i++)
+        for (int r = 0; r < grid->rows; r++) {
+            const char *name = done->list[i].name, *row = grid->plan->rows[r].name;
+            const size_t length = strlen(row);
+            long count;
+            if (strncmp(name, row, length) != 0 || name[length] != '-') continue;
+            name += length + 1;
+            if (count_of(&count, name, strcspn(name, "-"))) TRY(insert_count(grid, count, false));
+        }
+fail:
+    return status;
+}
+
 static swwae_status select_counts(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     static const long usual[3][4] = {{100, 600, 1000, 3000}, {1000, 4000}, {100, 500, 1000, 5000}};
@@ -67,12 +100,10 @@ static swwae_status select_counts(struct grid *grid) {
     char word[32];
     for (int i = 0; i < 4 && counts[i]; i++) TRY(insert_count(grid, counts[i], !text));
     while (next_word(word, sizeof word, &text)) {
-        int64_t count = LABELS_ALL;
-        CHECK(strcmp(word, "all") == 0 ||
-                  (number_parse_whole(&count, word, false) && count > 0 && count <= 1000000000),
-              SWWAE_E_ARGUMENT,
+        long count;
+        CHECK(count_of(&count, word, strlen(word)), SWWAE_E_ARGUMENT,
               "counts: \"%s\" found, expected numbers of labels with commas between, or all", word);
-        TRY(insert_count(grid, (long)count, true));
+        TRY(insert_count(grid, count, true));
     }
 fail:
     return status;
@@ -82,6 +113,7 @@ swwae_status grid_select(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     TRY(select_rows(grid));
     TRY(select_counts(grid));
+    TRY(select_finished(grid));
 fail:
     return status;
 }

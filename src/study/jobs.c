@@ -20,12 +20,14 @@
 struct crew {
     struct study *study; /* the threads read only what does not change */
     const swwae_dataset *test;
-    struct job *jobs;
-    int count, threads; /* threads: of each training */
+    int threads; /* of each training */
+    swwae_status (*ended)(struct jobs *jobs, const struct job *job, void *user);
+    void *user;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    /* under the mutex, with the jobs */
-    bool stop;
+    /* under the mutex */
+    struct jobs *jobs;
+    bool stop;           /* also when all is done */
     swwae_status status; /* the first failure that ends all, with its sentence */
     char error[1024];
 };
@@ -54,14 +56,12 @@ static int watch(const swwae_progress *event, void *user) {
     return stop;
 }
 
-/* The first job that can be run now; NULL, with *more telling whether one may come. */
-static struct job *next_job(struct crew *crew, bool *more) {
-    *more = false;
-    for (int i = 0; i < crew->count; i++) {
-        struct job *job = &crew->jobs[i];
-        if (job->state == JOB_RUNNING) *more = true;
+/* The first job that can be run now; NULL: none. */
+static struct job *next_job(struct crew *crew) {
+    for (int i = 0; i < crew->jobs->count; i++) {
+        struct job *job = crew->jobs->list[i];
         if (job->state != JOB_WAITING) continue;
-        const struct job *before = job->after >= 0 ? &crew->jobs[job->after] : NULL;
+        const struct job *before = job->after >= 0 ? crew->jobs->list[job->after] : NULL;
         if (before && before->state == JOB_FAILED) {
             job->state = JOB_FAILED;
             snprintf(job->error, sizeof job->error, "%s failed", before->name);
@@ -101,18 +101,14 @@ static void do_job(struct crew *crew, struct job *job) {
 
 static void *work(void *context) {
     struct crew *crew = context;
-    bool more;
     pthread_mutex_lock(&crew->mutex);
     while (!crew->stop) {
-        struct job *job = next_job(crew, &more);
+        struct job *job = next_job(crew);
         if (job)
             do_job(crew, job);
-        else if (more)
-            pthread_cond_wait(&crew->changed, &crew->mutex);
         else
-            break;
+            pthread_cond_wait(&crew->changed, &crew->mutex);
     }
-    pthread_cond_broadcast(&crew->changed);
     pthread_mutex_unlock(&crew->mutex);
     return NULL;
 }
@@ -123,18 +119,20 @@ static void *work(void *context) {
 static double under_way(const struct crew *crew, double *images_per_second) {
     double done = 0;
     *images_per_second = 0;
-    for (int i = 0; i < crew->count; i++)
-        if (crew->jobs[i].state == JOB_RUNNING) {
-            done += crew->jobs[i].cost * crew->jobs[i].share;
-            *images_per_second += crew->jobs[i].images_per_second;
-        }
+    for (int i = 0; i < crew->jobs->count; i++) {
+        const struct job *job = crew->jobs->list[i];
+        if (job->state != JOB_RUNNING) continue;
+        done += job->cost * job->share;
+        *images_per_second += job->images_per_second;
+    }
     return done;
 }
 
 /* Units of the trainings so far that an earlier call had done. */
 static double earlier(const struct crew *crew) {
-    double done = crew->study->work_earlier;
-    for (int i = 0; i < crew->count; i++) done += crew->jobs[i].cost * crew->jobs[i].earlier;
+    double done = 0;
+    for (int i = 0; i < crew->jobs->count; i++)
+        done += crew->jobs->list[i]->cost * crew->jobs->list[i]->earlier;
     return done;
 }
 
@@ -154,26 +152,43 @@ static void left_text(char *text, size_t size, const struct crew *crew, double w
                  all % 60);
 }
 
-/* A study with a table keeps it in its file; a failure to ends all. */
-static void keep_result(struct crew *crew, const struct job *job) {
-    struct study *study = crew->study;
-    if (!study->done || job->state != JOB_DONE) return;
-    swwae_status status = finished_note(study->done, job->name, &job->result);
-    if (status == SWWAE_OK) status = finished_save(study->done, study);
-    if (status == SWWAE_OK) return;
+/* Ends all for the last error. */
+static void give_up(struct crew *crew, swwae_status status) {
     crew->stop = true;
     if (crew->status != SWWAE_OK) return;
     crew->status = status;
     snprintf(crew->error, sizeof crew->error, "%s", swwae_last_error());
 }
 
-/* Tells of jobs that began or ended since the last look. */
-static void tell_jobs(struct crew *crew) {
+/* A study with a table keeps it in its file. */
+static swwae_status keep_result(struct study *study, const struct job *job) {
+    swwae_status status = SWWAE_OK;
+    if (!study->done || job->state != JOB_DONE) return SWWAE_OK;
+    TRY(finished_note(study->done, job->name, &job->result));
+    TRY(finished_save(study->done, study));
+fail:
+    return status;
+}
+
+static void tell_end(struct crew *crew, const struct job *job) {
     struct study *study = crew->study;
     char left[64];
     double speed;
-    for (int i = 0; i < crew->count; i++) {
-        struct job *job = &crew->jobs[i];
+    left_text(left, sizeof left, crew, study->worked + under_way(crew, &speed));
+    if (job->state == JOB_FAILED)
+        report_message(study->reporter, "%s failed: %s", job->name, job->error);
+    else if (isfinite(job->result.error))
+        report_message(study->reporter, "%s: test error %.2f %%, %.0f seconds%s", job->name,
+                       job->result.error, job->result.seconds, left);
+    else
+        report_message(study->reporter, "%s: %.0f seconds%s", job->name, job->result.seconds, left);
+}
+
+/* Tells of jobs that began or ended since the last look. */
+static void tell_jobs(struct crew *crew) {
+    struct study *study = crew->study;
+    for (int i = 0; i < crew->jobs->count; i++) {
+        struct job *job = crew->jobs->list[i];
         if (job->state != JOB_WAITING && !job->told_begin) {
             job->told_begin = true;
             report_message(study->reporter, "training %d of %d: %s", ++study->training,
@@ -181,17 +196,12 @@ static void tell_jobs(struct crew *crew) {
         }
         if (job->state < JOB_DONE || job->told_end) continue;
         job->told_end = true;
-        keep_result(crew, job);
         study->worked += job->cost;
-        left_text(left, sizeof left, crew, study->worked + under_way(crew, &speed));
-        if (job->state == JOB_FAILED)
-            report_message(study->reporter, "%s failed: %s", job->name, job->error);
-        else if (isfinite(job->result.error))
-            report_message(study->reporter, "%s: test error %.2f %%, %.0f seconds%s", job->name,
-                           job->result.error, job->result.seconds, left);
-        else
-            report_message(study->reporter, "%s: %.0f seconds%s", job->name, job->result.seconds,
-                           left);
+        tell_end(crew, job);
+        swwae_status status = keep_result(study, job);
+        if (status == SWWAE_OK) status = crew->ended(crew->jobs, job, crew->user);
+        if (status != SWWAE_OK) give_up(crew, status);
+        pthread_cond_broadcast(&crew->changed); /* there may be more */
     }
 }
 
@@ -207,9 +217,9 @@ static void tell_progress(struct crew *crew) {
 
 static bool at_work(const struct crew *crew) {
     bool waiting = false;
-    for (int i = 0; i < crew->count; i++) {
-        if (crew->jobs[i].state == JOB_RUNNING) return true;
-        waiting |= crew->jobs[i].state == JOB_WAITING;
+    for (int i = 0; i < crew->jobs->count; i++) {
+        if (crew->jobs->list[i]->state == JOB_RUNNING) return true;
+        waiting |= crew->jobs->list[i]->state == JOB_WAITING;
     }
     return waiting && !crew->stop;
 }
@@ -218,40 +228,42 @@ static bool at_work(const struct crew *crew) {
 static void wait_for(struct crew *crew) {
     struct timespec until;
     pthread_mutex_lock(&crew->mutex);
-    while (at_work(crew)) {
+    for (tell_jobs(crew); at_work(crew); tell_jobs(crew)) {
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += (long)(TICK * 1e9);
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&crew->changed, &crew->mutex, &until);
-        tell_jobs(crew);
         if (report_due(crew->study->reporter)) tell_progress(crew);
         crew->stop |= crew->study->reporter->stop;
     }
-    tell_jobs(crew);
     tell_progress(crew);
+    crew->stop = true;
+    pthread_cond_broadcast(&crew->changed);
     pthread_mutex_unlock(&crew->mutex);
 }
 
-swwae_status jobs_run(struct study *study, struct job *jobs, int count, const swwae_dataset *test) {
+swwae_status jobs_run(struct study *study, struct jobs *jobs, const swwae_dataset *test,
+                      swwae_status (*ended)(struct jobs *jobs, const struct job *job, void *user),
+                      void *user) {
     swwae_status status = SWWAE_OK;
-    const int wanted = study->jobs < count ? study->jobs : count;
     const int given = options_given(study->given, "threads") ? study->given->settings.threads : 0;
     struct crew crew = {.study = study,
                         .test = test,
-                        .jobs = jobs,
-                        .count = count,
                         .threads = given ? given : 1,
+                        .ended = ended,
+                        .user = user,
                         .mutex = PTHREAD_MUTEX_INITIALIZER,
-                        .changed = PTHREAD_COND_INITIALIZER};
+                        .changed = PTHREAD_COND_INITIALIZER,
+                        .jobs = jobs};
     int started = 0;
-    pthread_t *threads = calloc((size_t)wanted + 1, sizeof *threads);
-    CHECK(threads, SWWAE_E_MEMORY, "no memory for %d threads", wanted);
-    while (started < wanted && !pthread_create(&threads[started], NULL, work, &crew)) started++;
-    CHECK(started || !count, SWWAE_E_MEMORY, "no thread could be started for a training");
+    pthread_t *threads = calloc((size_t)study->jobs, sizeof *threads);
+    CHECK(threads, SWWAE_E_MEMORY, "no memory for %d threads", study->jobs);
+    while (started < study->jobs && !pthread_create(&threads[started], NULL, work, &crew))
+        started++;
+    CHECK(started, SWWAE_E_MEMORY, "no thread could be started for a training");
     wait_for(&crew);
     for (int t = 0; t < started; t++) pthread_join(threads[t], NULL);
-    study->work_earlier = earlier(&crew);
     if (crew.status != SWWAE_OK) status = status_set(crew.status, "%s", crew.error);
     if (status == SWWAE_OK) status = study_check_stop(study);
 fail:
@@ -259,4 +271,36 @@ fail:
     pthread_mutex_destroy(&crew.mutex);
     pthread_cond_destroy(&crew.changed);
     return status;
+}
+
+/* ---- The list --------------------------------------------------------------------------- */
+
+swwae_status jobs_add(struct jobs *jobs, const struct job *given) {
+    swwae_status status = SWWAE_OK;
+    struct job *job = malloc(sizeof *job);
+    if (jobs->count == jobs->room) {
+        const int room = 2 * jobs->room + 64;
+        const size_t bytes = (size_t)room * sizeof(struct job *); /* NOLINT(bugprone-sizeof-*) */
+        void *list = realloc(jobs->list, bytes);
+        CHECK(list, SWWAE_E_MEMORY, "no memory for %d trainings", room);
+        jobs->list = list;
+        jobs->room = room;
+    }
+    CHECK(job, SWWAE_E_MEMORY, "no memory for a training");
+    *job = *given;
+    jobs->list[jobs->count++] = job;
+    return SWWAE_OK;
+fail:
+    free(job);
+    swwae_options_free(given->options);
+    return status;
+}
+
+void jobs_free(struct jobs *jobs) {
+    for (int i = 0; i < jobs->count; i++) {
+        swwae_options_free(jobs->list[i]->options);
+        free(jobs->list[i]);
+    }
+    free(jobs->list);
+    *jobs = (struct jobs){0};
 }

@@ -65,7 +65,6 @@ struct study {
 
     /* of the trainings side by side, in units of cost (jobs.h) */
     double work, worked; /* what this call has to do, and has done */
-    double work_earlier; /* of worked: what an earlier call had done of trainings gone on with */
     double work_began;   /* report_now */
 };
 
