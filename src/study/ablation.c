@@ -1,8 +1,9 @@
 /* ablation.c - the study "ablation": what each ingredient of --recipe plus is worth, by leaving one
  * out at a time, with the decoder and without it. */
-#include <stddef.h>
+#include <stdio.h>
 
 #include "study/grid.h"
+#include "study/plot.h"
 
 #define TIMES 2
 
@@ -31,6 +32,88 @@ static const struct grid_row rows[] = {
     ROW("norm-batch", "batch normalisation before the pools", "norm=batch"),
     {.name = NULL}};
 
+#define INGREDIENTS ((int)(sizeof rows / sizeof *rows / 2))
+
+/* ---- Plot: a panel for each number of labels, the ingredients from top to bottom -------- */
+
+static struct summary test_error(const struct grid *grid, int row, int count) {
+    double values[1000];
+    grid_errors(values, grid, row, count, GRID_TEST);
+    return summarise(values, grid->study->seeds);
+}
+
+static bool has_any(const struct grid *grid, int count) {
+    for (int r = 0; r < grid->rows; r++)
+        if (test_error(grid, r, count).count) return true;
+    return false;
+}
+
+/* A block for each side of every panel: place, mean, standard deviation. */
+static swwae_status write_points(int *panel, int *panels, struct grid_span *span,
+                                 const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct page page = {0};
+    *panels = 0;
+    TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
+    for (int c = 0; c < grid->counts; c++) {
+        if (!has_any(grid, c)) continue;
+        panel[(*panels)++] = c;
+        for (int with = 0; with < 2; with++) {
+            /* the line of nothing: gnuplot does not count empty blocks */
+            fprintf(page.to, "# with%s decoder\n0 ? ?\n", with ? "" : "out");
+            for (int i = 0; i < INGREDIENTS; i++) {
+                const struct summary test = test_error(grid, 2 * i + with, c);
+                if (!test.count) continue;
+                fprintf(page.to, "%d ", INGREDIENTS - i);
+                grid_plot_point(page.to, &test, 0, span);
+            }
+            fputs("\n\n", page.to);
+        }
+    }
+    TRY(page_commit(&page));
+fail:
+    page_abandon(&page);
+    return status;
+}
+
+static swwae_status plot(const struct grid *grid) {
+    swwae_status status = SWWAE_OK;
+    struct grid_span span = {0};
+    int panel[GRID_COUNTS], panels;
+    char body[8192], labels[16];
+    TRY(write_points(panel, &panels, &span, grid));
+    if (!panels) return SWWAE_OK;
+    size_t used = (size_t)snprintf(body, sizeof body, "set ytics nomirror (");
+    for (int i = 0; i < INGREDIENTS; i++)
+        used += (size_t)snprintf(body + used, sizeof body - used, "%s'%s' %d", i ? "," : "",
+                                 rows[2 * i + 1].title, INGREDIENTS - i);
+    used += (size_t)snprintf(body + used, sizeof body - used,
+                             ")\nset yrange [0.5:%d.5]\nset border 3\nset xlabel 'test error, %%'\n"
+                             "set grid lt 1 lw 0.5 lc rgb '#cccccc'\nset key below\nset bmargin "
+                             "5\nset datafile missing '?'\n",
+                             INGREDIENTS);
+    used += grid_plot_axis(body + used, sizeof body - used, 'x', &span);
+    used +=
+        (size_t)snprintf(body + used, sizeof body - used, "set multiplot layout 1,%d\n", panels);
+    for (int p = 0; p < panels && used < sizeof body; p++)
+        used += (size_t)snprintf(
+            body + used, sizeof body - used,
+            "set title '%s labels'\n"
+            "plot '" GRID_PLOT
+            ".dat' index %d using 2:($1+0.12):3 with xerrorbars lw 2 pt 7 ps 0.8 "
+            "lc rgb '%s' title 'without decoder', \\\n"
+            "  '' index %d using 2:($1-0.12):3 with xerrorbars lw 2 pt 7 ps 0.8 lc rgb '%s' title "
+            "'with decoder'\n",
+            grid_count_text(labels, grid->count[panel[p]]), 2 * p, plot_colour(0), 2 * p + 1,
+            plot_colour(1));
+    snprintf(body + used, used < sizeof body ? sizeof body - used : 0, "unset multiplot\n");
+    TRY(plot_draw(grid->study, GRID_PLOT, body, 700 * panels, 520));
+fail:
+    return status;
+}
+
+/* ---- The study -------------------------------------------------------------------------- */
+
 static const struct grid_plan plan = {
     .rows = rows,
     .baseline = "plus",
@@ -39,7 +122,7 @@ static const struct grid_plan plan = {
              "numbers a class and drawn again for every seed, with the rest of the training images "
              "unlabelled; every row also without decoder, so that the worth of reconstruction "
              "shows beside each ingredient.",
-    .plot = grid_plot};
+    .plot = plot};
 
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
 

@@ -58,9 +58,9 @@ struct grid_span {
  * (0). Widens the span. */
 void grid_plot_point(FILE *to, const struct summary *error, double paper, struct grid_span *span);
 
-/* gnuplot's commands for a logarithmic y axis from the lowest to the highest: by itself it goes on
- * to the next power of ten. Returns how many characters. */
-size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span);
+/* gnuplot's commands for a logarithmic axis, 'x' or 'y', from the lowest to the highest: by itself
+ * it goes on to the next power of ten. Returns how many characters. */
+size_t grid_plot_axis(char *text, size_t size, char axis, const struct grid_span *span);
 
 /* A listed training is yet to end; one that was tried failed. */
 enum grid_state { GRID_MISSING = 0, GRID_LISTED, GRID_DONE, GRID_TRIED };

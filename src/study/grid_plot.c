@@ -8,6 +8,8 @@
 #include "train/options.h"
 
 #define AXIS_MARGIN 1.08
+#define SPREAD 1.12 /* rows stand beside each other: the last's labels over the first's */
+#define SHAPES 4
 
 static void widen(struct grid_span *span, double value) {
     if (!(value > 0)) return; /* has no place on a logarithmic axis */
@@ -24,7 +26,7 @@ static size_t add_tic(char *text, size_t size, size_t used, bool first, double t
                                    number);
 }
 
-size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span) {
+size_t grid_plot_axis(char *text, size_t size, char axis, const struct grid_span *span) {
     static const int steps[] = {1, 2, 3, 5, 7}; /* of each power of ten; narrow: even ones */
     const double low = (span->low > 0 ? span->low : 1) / AXIS_MARGIN;
     const double high = (span->high > 0 ? span->high : 100) * AXIS_MARGIN;
@@ -33,8 +35,9 @@ size_t grid_plot_axis(char *text, size_t size, const struct grid_span *span) {
     char number[NUMBER_TEXT], end[NUMBER_TEXT];
     number_print_short(number, low);
     number_print_short(end, high);
-    size_t used = (size_t)snprintf(text, size, "set logscale y\nset yrange [%s:%s]\nset ytics (",
-                                   number, end);
+    size_t used =
+        (size_t)snprintf(text, size, "set logscale %c\nset %crange [%s:%s]\nset %ctics nomirror (",
+                         axis, axis, number, end, axis);
     bool first = true;
     for (int power = -3; power < 3 && !narrow; power++)
         for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
@@ -117,6 +120,7 @@ fail:
 
 swwae_status grid_plot(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
+    static const int shapes[SHAPES] = {7, 6, 5, 4}; /* gnuplot's circles and squares */
     struct grid_span span = {0};
     int block[64], blocks;
     char body[8192], labels[16];
@@ -128,29 +132,30 @@ swwae_status grid_plot(const struct grid *grid) {
                                    "set title 'Test error against number of labels'\n"
                                    "set xlabel 'labels'\nset ylabel 'test error, %%'\n"
                                    "set logscale x\nset datafile missing '?'\n");
-    used += grid_plot_axis(body + used, sizeof body - used, &span);
+    used += grid_plot_axis(body + used, sizeof body - used, 'y', &span);
     used += (size_t)snprintf(body + used, sizeof body - used, "set xtics nomirror (");
     for (int c = 0; c < grid->counts; c++)
         used += (size_t)snprintf(body + used, sizeof body - used, "%s'%s' %ld", c ? "," : "",
                                  grid_count_text(labels, grid->count[c]), labels_of(grid, c, all));
     used += (size_t)snprintf(body + used, sizeof body - used,
-                             ")\nset xrange [%ld:%ld]\nset ytics nomirror; set border 3\n"
+                             ")\nset xrange [%ld:%ld]\nset border 3\n"
                              "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
                              "set key outside right center\nplot ",
                              labels_of(grid, 0, all) * 8 / 10,
                              labels_of(grid, grid->counts - 1, all) * 12 / 10);
     for (int b = 0; b < blocks && used < sizeof body; b++) {
         const struct grid_row *row = &grid->plan->rows[block[b]];
+        const double beside = pow(SPREAD, (b + 0.5) / blocks - 0.5);
         used += (size_t)snprintf(body + used, sizeof body - used,
-                                 "%s'" GRID_PLOT ".dat' index %d using 1:2:3 with yerrorlines lw 2 "
-                                 "pt %d ps 0.7 dt %d lc rgb '%s' title '%s'",
-                                 b ? ", \\\n  " : "", b, b / 4 ? 6 : 7, b / 4 ? 2 : 1,
-                                 plot_colour(b), row->title);
+                                 "%s'" GRID_PLOT ".dat' index %d using ($1*%.3f):2:3 with "
+                                 "yerrorlines lw 2 pt %d ps 0.7 dt %d lc rgb '%s' title '%s'",
+                                 b ? ", \\\n  " : "", b, beside, shapes[b / 4 % SHAPES],
+                                 b / 4 % SHAPES + 1, plot_colour(b), row->title);
         if (grid->paper && row->paper.test[0] > 0 && used < sizeof body)
             used += (size_t)snprintf(body + used, sizeof body - used,
-                                     ", \\\n  '' index %d using 1:4 with linespoints lw 1 pt 2 "
-                                     "dt 3 lc rgb '%s' title 'the same, paper'",
-                                     b, plot_colour(b));
+                                     ", \\\n  '' index %d using ($1*%.3f):4 with linespoints lw 1 "
+                                     "pt 2 dt 3 lc rgb '%s' title 'the same, paper'",
+                                     b, beside, plot_colour(b));
     }
     snprintf(body + used, sizeof body - used, "\n");
     TRY(plot_draw(grid->study, GRID_PLOT, body, 1000, 520));

@@ -73,10 +73,10 @@ static swwae_status plot(const struct grid *grid) {
         "set title 'Validation error against the weight of reconstruction'\n"
         "set xlabel 'weight of L2rec and of L2M'\nset ylabel 'validation error, %%'\n"
         "set datafile missing '?'\n"
-        "set xrange [-0.1:3.1]\nset xtics nomirror; set ytics nomirror; set border 3\n"
+        "set xrange [-0.1:3.1]\nset xtics nomirror; set border 3\n"
         "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
         "set key outside right center\n");
-    used += grid_plot_axis(body + used, sizeof body - used, &span);
+    used += grid_plot_axis(body + used, sizeof body - used, 'y', &span);
     used += (size_t)snprintf(body + used, sizeof body - used, "plot ");
     for (int b = 0; b < blocks && used < sizeof body; b++) {
         const int count = block[b];
