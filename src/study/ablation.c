@@ -8,28 +8,28 @@
 #define TIMES 2
 
 /* A row, and before it the same without decoder. */
-#define ROW(row, text, with)                                                                   \
-    {.name = row "-convnet",                                                                   \
-     .title = text ", without decoder",                                                        \
-     .options = "recipe=plus lambda-rec=0 lambda-m=0 " with,                                   \
-     .times = TIMES},                                                                          \
-    {                                                                                          \
-        .name = row, .title = text, .options = "recipe=plus " with, .without = row "-convnet", \
-        .times = TIMES                                                                         \
+#define ROW(row, text, with)                                                                  \
+    {.name = row "-convnet",                                                                  \
+     .title = text ", without decoder",                                                       \
+     .options = "recipe=plus lambda-rec=0 lambda-m=0" with,                                   \
+     .times = TIMES},                                                                         \
+    {                                                                                         \
+        .name = row, .title = text, .options = "recipe=plus" with, .without = row "-convnet", \
+        .times = TIMES                                                                        \
     }
 
 static const struct grid_row rows[] = {
     ROW("plus", "recipe plus", ""),
-    ROW("no-augment", "images as they are", "augment=none"),
-    ROW("no-pseudo-labels", "no pseudo-labels", "pseudo-labels=0"),
-    ROW("no-consistency", "no consistency", "consistency=0"),
-    ROW("no-agreement", "neither of the two", "pseudo-labels=0 consistency=0"),
-    ROW("no-average", "weights not averaged", "average=0"),
-    ROW("no-balance", "pseudo-labels not balanced", "balance=no"),
-    ROW("no-teacher-augment", "the teacher sees unchanged images", "teacher-augment=0"),
-    ROW("no-dropout", "no dropout", "dropout=0"),
-    ROW("no-norm", "no batch normalisation", "norm=none"),
-    ROW("norm-batch", "batch normalisation before the pools", "norm=batch"),
+    ROW("no-augment", "images as they are", " augment=none"),
+    ROW("no-pseudo-labels", "no pseudo-labels", " pseudo-labels=0"),
+    ROW("no-consistency", "no consistency", " consistency=0"),
+    ROW("no-agreement", "neither of the two", " pseudo-labels=0 consistency=0"),
+    ROW("no-average", "weights not averaged", " average=0"),
+    ROW("no-balance", "pseudo-labels not balanced", " balance=no"),
+    ROW("no-teacher-augment", "the teacher sees unchanged images", " teacher-augment=0"),
+    ROW("no-dropout", "no dropout", " dropout=0"),
+    ROW("no-norm", "no batch normalisation", " norm=none"),
+    ROW("norm-batch", "batch normalisation before the pools", " norm=batch"),
     {.name = NULL}};
 
 #define INGREDIENTS ((int)(sizeof rows / sizeof *rows / 2))

@@ -228,21 +228,38 @@ static void print_overview(FILE *to, const struct grid *grid, double *values) {
     }
 }
 
+/* Whether the paper has figures of any row. */
+static bool has_paper(const struct grid *grid) {
+    for (int r = 0; r < grid->rows && grid->paper; r++)
+        for (int p = 0; p < GRID_PAPER; p++) {
+            const struct grid_paper *paper = &grid->plan->rows[r].paper;
+            if (paper->test[p] > 0 || paper->validation[p] > 0) return true;
+        }
+    return false;
+}
+
+static bool has_choices(const struct grid *grid) {
+    for (int r = 0; r < grid->rows; r++)
+        if (grid_has_choice(grid, r)) return true;
+    return false;
+}
+
 static void print_count(FILE *to, const struct grid *grid, int count, double *values) {
+    const bool paper = has_paper(grid);
     bool without = false;
     for (int r = 0; r < grid->rows; r++) without |= grid->plan->rows[r].without != NULL;
     fprintf(to,
             "| method | test error, %% |%s difference to %s |%s validation error, %% |%s draws "
             "| minutes |\n|---|---|%s---|%s---|%s---|---|\n",
-            grid->paper ? " paper |" : "", grid->plan->baseline,
-            without ? " worth of the decoder |" : "", grid->paper ? " paper |" : "",
-            grid->paper ? "---|" : "", without ? "---|" : "", grid->paper ? "---|" : "");
+            paper ? " paper |" : "", grid->plan->baseline, without ? " worth of the decoder |" : "",
+            paper ? " paper |" : "", paper ? "---|" : "", without ? "---|" : "",
+            paper ? "---|" : "");
     for (int r = 0; r < grid->rows; r++) {
         const struct entry e = entry_of(grid, r, count, values);
         if (!e.any) continue;
         fprintf(to, "| %s | ", grid->plan->rows[r].title);
         put_percent(to, e.test);
-        if (grid->paper) {
+        if (paper) {
             fputs(" | ", to);
             put_figure(to, e.paper, e.paper_std);
         }
@@ -254,7 +271,7 @@ static void print_count(FILE *to, const struct grid *grid, int count, double *va
         }
         fputs(" | ", to);
         put_percent(to, e.validation);
-        if (grid->paper) {
+        if (paper) {
             fputs(" | ", to);
             put_figure(to, e.paper_validation, NAN);
         }
@@ -268,6 +285,11 @@ static void print_protocol(FILE *to, const struct grid *grid) {
     const struct study *study = grid->study;
     const swwae_options *o = study->options;
     const bool steps = o->settings.steps > 0;
+    char choices[256];
+    snprintf(choices, sizeof choices,
+             "- Choices: every candidate is trained on the first %d draw%s, and the lowest mean "
+             "validation error decides, for each number of labels.\n",
+             grid->choice_draws, grid->choice_draws > 1 ? "s" : "");
     fprintf(to, "# %s\n\n%s\n\n- Network: `%s`.\n- Data: ", grid->plan->title, grid->plan->about,
             swwae_options_get(o, "arch"));
     page_name(to, study->data);
@@ -278,9 +300,7 @@ static void print_protocol(FILE *to, const struct grid *grid) {
             "error is kept.\n"
             "- Draws: seeds %llu to %llu; the same labelled images, validation images and first "
             "weights in every row.\n"
-            "- Choices: every candidate is trained on the first %d draw%s, and the lowest mean "
-            "validation error decides, for each number of labels.\n"
-            "- ±: standard deviation over draws; of differences, half the 95 %% confidence "
+            "%s- ±: standard deviation over draws; of differences, half the 95 %% confidence "
             "interval of the mean over the same draws (paired t). Minutes: of one core, a "
             "training.\n\n",
             study->quick ? ", first images only (quick)" : "", swwae_dataset_count(grid->test),
@@ -289,7 +309,7 @@ static void print_protocol(FILE *to, const struct grid *grid) {
             swwae_options_get(o, "lr"), swwae_options_get(o, "schedule"),
             (unsigned long long)study->seed,
             (unsigned long long)study->seed + (unsigned long long)study->seeds - 1,
-            grid->choice_draws, grid->choice_draws > 1 ? "s" : "");
+            has_choices(grid) ? choices : "");
 }
 
 /* The options of every row, so that any of its trainings can be repeated by hand. */
@@ -322,7 +342,7 @@ static swwae_status write_page(const struct grid *grid, double *values) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
     char labels[16];
-    bool choice = false;
+    const bool choice = has_choices(grid);
     TRY(page_begin(&page, grid->study, "study.md"));
     print_protocol(page.to, grid);
     fputs("## Test error, %\n\n", page.to);
@@ -334,15 +354,15 @@ static swwae_status write_page(const struct grid *grid, double *values) {
         print_count(page.to, grid, c, values);
     }
     print_rows(page.to, grid);
-    for (int r = 0; r < grid->rows; r++) choice |= grid_candidates(&grid->plan->rows[r]) > 1;
     if (choice)
         fputs("\n## What was chosen\n\n| method | labels | candidates: mean validation error, % "
               "|\n|---|---|---|\n",
               page.to);
     TRY(write_choices(page.to, grid));
-    fputs("\nEach training: [results.csv](results.csv); the tables: [summary.csv](summary.csv), "
-          "[choice.csv](choice.csv).\n\n",
-          page.to);
+    fprintf(page.to,
+            "\nEach training: [results.csv](results.csv); the tables: [summary.csv](summary.csv)%s."
+            "\n\n",
+            choice ? ", [choice.csv](choice.csv)" : "");
     page_colophon(page.to, grid->study);
     TRY(page_commit(&page));
 fail:
