@@ -36,15 +36,9 @@ static const struct grid_row rows[] = {
 
 /* ---- Plot: a panel for each number of labels, the ingredients from top to bottom -------- */
 
-static struct summary test_error(const struct grid *grid, int row, int count) {
-    double values[1000];
-    grid_errors(values, grid, row, count, GRID_TEST);
-    return summarise(values, grid->study->seeds);
-}
-
 static bool has_any(const struct grid *grid, int count) {
     for (int r = 0; r < grid->rows; r++)
-        if (test_error(grid, r, count).count) return true;
+        if (grid_summary(grid, r, count, GRID_TEST).count) return true;
     return false;
 }
 
@@ -62,7 +56,7 @@ static swwae_status write_points(int *panel, int *panels, struct grid_span *span
             /* the line of nothing: gnuplot does not count empty blocks */
             fprintf(page.to, "# with%s decoder\n0 ? ?\n", with ? "" : "out");
             for (int i = 0; i < INGREDIENTS; i++) {
-                const struct summary test = test_error(grid, 2 * i + with, c);
+                const struct summary test = grid_summary(grid, 2 * i + with, c, GRID_TEST);
                 if (!test.count) continue;
                 fprintf(page.to, "%d ", INGREDIENTS - i);
                 grid_plot_point(page.to, &test, 0, span);

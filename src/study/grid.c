@@ -165,6 +165,13 @@ void grid_errors(double *values, const struct grid *grid, int row, int count,
     }
 }
 
+struct summary grid_summary(const struct grid *grid, int row, int count,
+                            enum grid_measure measure) {
+    double values[GRID_SEEDS];
+    grid_errors(values, grid, row, count, measure);
+    return summarise(values, grid->study->seeds);
+}
+
 /* ---- Trainings -------------------------------------------------------------------------- */
 
 #define NO_PLACE (-1) /* in the grid: of an unsupervised training */

@@ -14,6 +14,7 @@
 #define GRID_COUNTS 16
 #define GRID_CANDIDATES 6
 #define GRID_PAPER 5        /* numbers of labels in the paper: 100, 600, 1000, 3000, all */
+#define GRID_SEEDS 1000     /* swwae_study takes no more */
 #define GRID_CHOICE_DRAWS 1 /* draws that choose among candidates; there is always one */
 
 /* The paper's errors in percent, at its numbers of labels; 0: not given there. */
@@ -115,6 +116,8 @@ const char *grid_count_text(char text[16], long count);
 enum grid_measure { GRID_TEST, GRID_VALIDATION, GRID_CORE_MINUTES };
 void grid_errors(double *values, const struct grid *grid, int row, int count,
                  enum grid_measure measure);
+/* Mean and standard deviation of the same over the draws that are there. */
+struct summary grid_summary(const struct grid *grid, int row, int count, enum grid_measure measure);
 
 /* Place of a number of labels in grid_paper; -1: the paper has none. */
 int grid_paper_place(const struct grid *grid, int count);

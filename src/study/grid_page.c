@@ -28,10 +28,8 @@ static struct entry entry_of(const struct grid *grid, int row, int count, double
     const int baseline = grid_row_of(grid, grid->plan->baseline);
     const int without = grid_row_of(grid, r->without);
     double *other = values + seeds;
-    grid_errors(values, grid, row, count, GRID_VALIDATION);
-    entry.validation = summarise(values, seeds);
-    grid_errors(values, grid, row, count, GRID_CORE_MINUTES);
-    entry.minutes = summarise(values, seeds);
+    entry.validation = grid_summary(grid, row, count, GRID_VALIDATION);
+    entry.minutes = grid_summary(grid, row, count, GRID_CORE_MINUTES);
     grid_errors(values, grid, row, count, GRID_TEST);
     entry.test = summarise(values, seeds);
     entry.any = entry.test.count > 0;

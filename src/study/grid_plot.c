@@ -92,14 +92,12 @@ static swwae_status write_points(int *block, int *blocks, struct grid_span *span
                                  const struct grid *grid, long all) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
-    double values[1000];
     *blocks = 0;
     TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
     for (int r = 0; r < grid->rows; r++) {
         bool any = false;
         for (int c = 0; c < grid->counts; c++) {
-            grid_errors(values, grid, r, c, GRID_TEST);
-            const struct summary test = summarise(values, grid->study->seeds);
+            const struct summary test = grid_summary(grid, r, c, GRID_TEST);
             const int place = grid_paper_place(grid, c);
             const double paper = place < 0 ? 0 : grid->plan->rows[r].paper.test[place];
             if (!test.count) continue;

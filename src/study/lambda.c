@@ -31,15 +31,13 @@ static swwae_status write_points(int *block, int *blocks, struct grid_span *span
                                  const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
-    double values[1000];
     *blocks = 0;
     TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
     for (int c = 0; c < grid->counts; c++) {
         const int place = grid_paper_place(grid, c);
         bool any = false;
         for (int r = 0; r < WEIGHTS; r++) {
-            grid_errors(values, grid, r, c, GRID_VALIDATION);
-            const struct summary error = summarise(values, grid->study->seeds);
+            const struct summary error = grid_summary(grid, r, c, GRID_VALIDATION);
             if (!error.count) continue;
             const double paper = place < 0 ? 0 : rows[r].paper.validation[place];
             if (!any) {
