@@ -119,7 +119,7 @@ def test_labels():
 def test_study():
     """A study fits itself to photographs: contrast, network, classes, test images held out."""
     bars(Path("photos"), 30)
-    result = run("study", "mnist", "--data", "./photos", "--rows", "plus-convnet", "--counts", "6",
+    result = run("study", "mnist", "--data", "./photos", "--rows", "photo-convnet", "--counts", "6",
                  "--seeds", "1", "--steps", "2", "--validation", "8", "--jobs", "1",
                  "--out", "study")
     check("study on colour pictures", result.returncode == 0
@@ -130,7 +130,7 @@ def test_study():
     check("study.json: what the data asks for", [options[name] for name in kept]
           == ["photos", "image", "(64)3c-2p-(128)3c-2p-(128)3c-2p-128fc-2fc", 12, 32],
           str(options))
-    run_options = json.loads(Path("study/runs/plus-convnet-6-seed1/config.json").read_text())
+    run_options = json.loads(Path("study/runs/photo-convnet-6-seed1/config.json").read_text())
     check("changes of photographs", run_options["augment"] == "shift,mirror", str(run_options))
 
 

@@ -102,9 +102,7 @@ fail:
     return status;
 }
 
-/* Mean validation error over the choice's draws; a training that failed is infinitely bad. NaN:
- * not all have been tried. */
-static double score(const struct grid *grid, int row, int count, int candidate) {
+double grid_score(const struct grid *grid, int row, int count, int candidate) {
     double sum = 0;
     for (int d = 0; d < grid->choice_draws; d++) {
         const size_t i = grid_at(grid, row, count, candidate, d);
@@ -120,7 +118,7 @@ static void choose(struct grid *grid, int row, int count) {
     int best = 0;
     double lowest = INFINITY;
     for (int k = 0; k < candidates && candidates > 1; k++) {
-        const double found = score(grid, row, count, k);
+        const double found = grid_score(grid, row, count, k);
         if (isnan(found)) return;
         if (found < lowest) {
             lowest = found;

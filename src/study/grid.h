@@ -28,7 +28,6 @@ struct grid_row {
     const char *title;   /* on the page */
     const char *like;    /* an earlier row whose options, with its choice, come first; NULL: none */
     const char *options; /* of every training of the row */
-    const char *colour;  /* more where images have several channels; NULL: none */
     const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
     int candidates_with_all; /* the first so many, where all images are labelled; 0: all of them */
     const char *without; /* the row that is the same but without decoder, to compare with; NULL */
@@ -107,6 +106,9 @@ int grid_candidates_at(const struct grid *grid, int row, int count);
 bool grid_has_choice(const struct grid *grid, int row);
 /* The row's candidate at a number of labels; -1: not chosen yet. */
 int *grid_chosen(const struct grid *grid, int row, int count);
+/* Mean validation error of a candidate over the draws that choose. Infinite: one of its trainings
+ * failed; NaN: not all have been tried. */
+double grid_score(const struct grid *grid, int row, int count, int candidate);
 uint64_t grid_seed(const struct grid *grid, int draw);
 
 /* "100", "all". */

@@ -44,7 +44,6 @@ static swwae_status apply_row(swwae_options *options, const struct grid *grid, i
     const struct grid_row *r = &grid->plan->rows[row];
     TRY(more_steps(options, grid, r->times));
     TRY(apply(options, r->options));
-    if (grid->study->colour) TRY(apply(options, r->colour));
     if (r->candidates) TRY(apply(options, r->candidates[candidate]));
 fail:
     return status;

@@ -106,17 +106,7 @@ fail:
 
 /* ---- Choices ---------------------------------------------------------------------------- */
 
-/* Mean validation error of a candidate over the draws that chose; NaN if any is missing. */
-static double choice_score(const struct grid *grid, int row, int count, int candidate) {
-    double sum = 0;
-    for (int d = 0; d < grid->choice_draws; d++) {
-        const size_t i = grid_at(grid, row, count, candidate, d);
-        sum += grid->state[i] == GRID_DONE ? grid->result[i].validation_error : NAN;
-    }
-    return sum / grid->choice_draws;
-}
-
-/* choice.csv and, where `to` is not NULL, the same as lines of Markdown. */
+/* choice.csv, and the same as lines of Markdown. */
 static swwae_status write_choices(FILE *to, const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
@@ -129,9 +119,9 @@ static swwae_status write_choices(FILE *to, const struct grid *grid) {
             const int candidates = grid_candidates_at(grid, r, c);
             bool any = false;
             for (int k = 0; k < candidates && candidates > 1; k++) {
-                const double score = choice_score(grid, r, c, k);
+                const double score = grid_score(grid, r, c, k);
                 const bool best = *grid_chosen(grid, r, c) == k;
-                if (isnan(score)) continue;
+                if (!isfinite(score)) continue;
                 grid_count_text(labels, grid->count[c]);
                 fprintf(page.to, "%s,%s,%d,\"%s\",%d,", row->name, labels, k, row->candidates[k],
                         grid->choice_draws);
@@ -320,8 +310,7 @@ static void print_rows(FILE *to, const struct grid *grid) {
             const char *before, *code; /* NULL: not so */
         } parts[] = {{"begins with ", row->pretrained ? grid->plan->unsupervised : NULL},
                      {"the choice of ", row->like},
-                     {"", row->options},
-                     {"", grid->study->colour ? row->colour : NULL}};
+                     {"", row->options}};
         fprintf(to, "| %s | `%s` | ", row->title, row->name);
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
             if (!parts[i].code) continue;
@@ -352,11 +341,12 @@ static swwae_status write_page(const struct grid *grid, double *values) {
         print_count(page.to, grid, c, values);
     }
     print_rows(page.to, grid);
-    if (choice)
+    if (choice) {
         fputs("\n## What was chosen\n\n| method | labels | candidates: mean validation error, % "
               "|\n|---|---|---|\n",
               page.to);
-    TRY(write_choices(page.to, grid));
+        TRY(write_choices(page.to, grid));
+    }
     fprintf(page.to,
             "\nEach training: [results.csv](results.csv); the tables: [summary.csv](summary.csv)%s."
             "\n\n",

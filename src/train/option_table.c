@@ -4,9 +4,11 @@
 #define AT(member) offsetof(struct settings, member)
 
 const struct option option_table[] = {
-    {{"recipe", "none|plain|plus", "none",
+    {{"recipe", "none|plain|plus|photo", "none",
       "settings found best for few labels, for all options that are not given: plain, one net and "
-      "one loss; plus, with changed images, pseudo-labels and consistency"},
+      "one loss; plus, with changed images, pseudo-labels and consistency; photo, the same for "
+      "images "
+      "that may be mirrored, without consistency and dropout"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",

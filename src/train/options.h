@@ -35,7 +35,7 @@ struct reals {
 
 /* The typed values behind the public, opaque swwae_options. */
 struct settings {
-    int recipe;               /* --recipe none|plain|plus  none; recipes.h */
+    int recipe;               /* --recipe none|plain|plus|photo  none; recipes.h */
     char data[512];           /* --data NAME|DIR        fashion-mnist */
     char arch[NOTATION_TEXT]; /* --arch NOTATION        (64)5c-2p-(64)3c-2p-(64)3c-2p-10fc */
     long labels;              /* --labels N|all|none    all */

@@ -17,8 +17,23 @@ static const struct setting plus[] = {
     {"teacher-augment", "0.5"}, {"lr", "0.003"},       {"norm", "pooled"},
     {"steps", "10000"},         {NULL, NULL}};
 
+/* As plus, but for images that are harder to be sure about. */
+static const struct setting photo[] = {{"augment", "shift,mirror"},
+                                       {"average", "0.998"},
+                                       {"pseudo-labels", "0.8"},
+                                       {"balance", "yes"},
+                                       {"teacher-augment", "0.5"},
+                                       {"labelled-share", "0.5"},
+                                       {"lr", "0.003"},
+                                       {"norm", "pooled"},
+                                       {"steps", "10000"},
+                                       {NULL, NULL}};
+
+static const struct setting *const recipes[] = {
+    [RECIPE_PLAIN] = plain, [RECIPE_PLUS] = plus, [RECIPE_PHOTO] = photo};
+
 const char *recipes_value(int recipe, const char *name) {
-    const struct setting *s = recipe == RECIPE_PLAIN ? plain : recipe == RECIPE_PLUS ? plus : NULL;
+    const struct setting *s = recipes[recipe];
     while (s && s->name && strcmp(s->name, name) != 0) s++;
     return s && s->name ? s->value : NULL;
 }

@@ -3,7 +3,7 @@
 #define SWWAE_TRAIN_RECIPES_H
 
 /* In the order of --recipe's words. */
-enum { RECIPE_NONE = 0, RECIPE_PLAIN, RECIPE_PLUS };
+enum { RECIPE_NONE = 0, RECIPE_PLAIN, RECIPE_PLUS, RECIPE_PHOTO };
 
 /* What the recipe sets the option `name` to; NULL: the option's own default. */
 const char *recipes_value(int recipe, const char *name);
