@@ -115,12 +115,13 @@ static void keep_run(struct training *training, const char *path) {
 
 static void print_validation(const swwae_progress *event) {
     print_json("train",
-               json_pack("{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "event",
+               json_pack("{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:f}", "event",
                          "validation", "step", (json_int_t)event->step, "epoch", event->epoch,
                          "loss", json_measure(event->loss), "nll", json_measure(event->nll), "rec",
                          json_measure(event->rec), "m", json_measure(event->m), "validation_error",
                          json_measure(event->validation_error), "validation_rec",
-                         json_measure(event->validation_rec), "best", (int)event->best,
+                         json_measure(event->validation_rec), "confident",
+                         json_measure(event->confident), "best", (int)event->best,
                          "images_per_second", event->images_per_second));
     fflush(stdout);
 }

@@ -117,6 +117,7 @@ static void compose(struct line *line, const struct progress *progress,
             part(line, "best %.2f %%", progress->best_error);
         else if (!isnan(progress->best_rec))
             part(line, "best %.4g", progress->best_rec);
+        if (isfinite(event->confident)) part(line, "sure %.0f %%", event->confident);
         if (isfinite(event->nll)) part(line, "nll %.4g", event->nll);
         if (isfinite(event->rec)) part(line, "rec %.4g", event->rec);
         if (isfinite(event->m)) part(line, "m %.4g", event->m);

@@ -251,6 +251,8 @@ typedef struct swwae_progress {
     double best_score;  /* the lowest validation score, percent or squared error; NaN: none */
     uint64_t best_step; /* its step; 0: none */
     bool best_by_error; /* best_score is a validation_error, else a validation_rec */
+    double confident;   /* percent of the images without a label that had a pseudo-label, since the
+                           last validation; NaN: none is made */
 } swwae_progress;
 typedef int (*swwae_progress_fn)(const swwae_progress *progress, void *user);
 

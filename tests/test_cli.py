@@ -224,6 +224,14 @@ def test_train():
           and events[-1]["outcome"] == "finished" and events[-1]["run"] == "run one"
           and events[-1]["step"] == 30 and events[-1]["best_validation_error"] is not None
           and all(e["event"] == "validation" for e in events[:-1]), told(result))
+    check("train: without pseudo-labels nothing is told of them",
+          all(e["confident"] is None for e in events[:-1]) and "sure" not in result.stderr,
+          told(result))
+    result_sure = run("train", *TINY, "--labels", "20", "--steps", "30", "--out", "sure", "--json",
+                      "--pseudo-labels", "0.01")
+    shares = [json.loads(line).get("confident") for line in result_sure.stdout.splitlines()]
+    check("train: how many pseudo-labels there were", shares[:-1] and set(shares[:-1]) == {100.0}
+          and "  sure 100 %" in result_sure.stderr, told(result_sure))
     check("train: the run is told at the start", "run folder: run one\n" in result.stderr,
           result.stderr)
     files = sorted(os.listdir("run one"))

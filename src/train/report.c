@@ -37,7 +37,8 @@ struct swwae_progress report_blank(const char *what) {
                                    .m = NAN,
                                    .validation_error = NAN,
                                    .validation_rec = NAN,
-                                   .best_score = NAN};
+                                   .best_score = NAN,
+                                   .confident = NAN};
 }
 
 void report_count(struct reporter *reporter, const char *what, size_t done, size_t count,

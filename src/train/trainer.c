@@ -214,6 +214,7 @@ void run_tell(struct run *run, bool validated, bool best) {
     p.nll = means.nll;
     p.rec = means.rec;
     p.m = means.m;
+    if (run->settings->pseudo_labels > 0) p.confident = means.confident;
     p.validated = validated;
     if (validated) {
         p.validation_error = run->validated_error;
