@@ -36,12 +36,6 @@ static const struct grid_row rows[] = {
 
 /* ---- Plot: a panel for each number of labels, the ingredients from top to bottom -------- */
 
-static bool has_any(const struct grid *grid, int count) {
-    for (int r = 0; r < grid->rows; r++)
-        if (grid_summary(grid, r, count, GRID_TEST).count) return true;
-    return false;
-}
-
 /* A block for each side of every panel: place, mean, standard deviation. */
 static swwae_status write_points(int *panel, int *panels, struct grid_span *span,
                                  const struct grid *grid) {
@@ -50,7 +44,7 @@ static swwae_status write_points(int *panel, int *panels, struct grid_span *span
     *panels = 0;
     TRY(page_begin(&page, grid->study, GRID_PLOT ".dat"));
     for (int c = 0; c < grid->counts; c++) {
-        if (!has_any(grid, c)) continue;
+        if (!grid_has_any(grid, c)) continue;
         panel[(*panels)++] = c;
         for (int with = 0; with < 2; with++) {
             /* the line of nothing: gnuplot does not count empty blocks */

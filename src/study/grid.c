@@ -170,6 +170,12 @@ struct summary grid_summary(const struct grid *grid, int row, int count,
     return summarise(values, grid->study->seeds);
 }
 
+bool grid_has_any(const struct grid *grid, int count) {
+    for (int r = 0; r < grid->rows; r++)
+        if (grid_summary(grid, r, count, GRID_TEST).count) return true;
+    return false;
+}
+
 /* ---- Trainings -------------------------------------------------------------------------- */
 
 #define NO_PLACE (-1) /* in the grid: of an unsupervised training */

@@ -120,6 +120,8 @@ void grid_errors(double *values, const struct grid *grid, int row, int count,
                  enum grid_measure measure);
 /* Mean and standard deviation of the same over the draws that are there. */
 struct summary grid_summary(const struct grid *grid, int row, int count, enum grid_measure measure);
+/* Whether any row has a test error at a number of labels. */
+bool grid_has_any(const struct grid *grid, int count);
 
 /* Place of a number of labels in grid_paper; -1: the paper has none. */
 int grid_paper_place(const struct grid *grid, int count);

@@ -179,10 +179,8 @@ static void put_difference(FILE *to, struct paired paired) {
 }
 
 /* Whether there is anything at a number of labels, or is to be. */
-static bool any_at(const struct grid *grid, int count, double *values) {
-    for (int r = 0; r < grid->rows; r++)
-        if (entry_of(grid, r, count, values).any) return true;
-    return grid->count_on[count];
+static bool any_at(const struct grid *grid, int count) {
+    return grid_has_any(grid, count) || grid->count_on[count];
 }
 
 /* The same of a row. */
@@ -197,17 +195,17 @@ static void print_overview(FILE *to, const struct grid *grid, double *values) {
     char labels[16];
     fputs("| method |", to);
     for (int c = 0; c < grid->counts; c++)
-        if (any_at(grid, c, values))
+        if (any_at(grid, c))
             fprintf(to, " %s labels |", grid_count_text(labels, grid->count[c]));
     fputs("\n|---|", to);
     for (int c = 0; c < grid->counts; c++)
-        if (any_at(grid, c, values)) fputs("---|", to);
+        if (any_at(grid, c)) fputs("---|", to);
     fputc('\n', to);
     for (int r = 0; r < grid->rows; r++) {
         if (!any_of(grid, r, values)) continue;
         fprintf(to, "| %s |", grid->plan->rows[r].title);
         for (int c = 0; c < grid->counts; c++) {
-            if (!any_at(grid, c, values)) continue;
+            if (!any_at(grid, c)) continue;
             fputc(' ', to);
             put_percent(to, entry_of(grid, r, c, values).test);
             fputs(" |", to);
@@ -336,7 +334,7 @@ static swwae_status write_page(const struct grid *grid, double *values) {
     print_overview(page.to, grid, values);
     if (!grid->study->no_plots) fputs("\n![Errors](" GRID_PLOT ".png)\n", page.to);
     for (int c = 0; c < grid->counts; c++) {
-        if (!any_at(grid, c, values)) continue;
+        if (!any_at(grid, c)) continue;
         fprintf(page.to, "\n## %s labels\n\n", grid_count_text(labels, grid->count[c]));
         print_count(page.to, grid, c, values);
     }

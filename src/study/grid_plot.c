@@ -116,12 +116,29 @@ fail:
     return status;
 }
 
+/* The axis of the numbers of labels that have an error. */
+static size_t write_labels(char *text, size_t size, const struct grid *grid, long all) {
+    char labels[16];
+    int first = -1, last = -1;
+    size_t used = (size_t)snprintf(text, size, "set logscale x\nset xtics nomirror (");
+    for (int c = 0; c < grid->counts && used < size; c++) {
+        if (!grid_has_any(grid, c)) continue;
+        used += (size_t)snprintf(text + used, size - used, "%s'%s' %ld", first < 0 ? "" : ",",
+                                 grid_count_text(labels, grid->count[c]), labels_of(grid, c, all));
+        if (first < 0) first = c;
+        last = c;
+    }
+    return used + (size_t)snprintf(
+                      text + used, used < size ? size - used : 0, ")\nset xrange [%ld:%ld]\n",
+                      labels_of(grid, first, all) * 8 / 10, labels_of(grid, last, all) * 12 / 10);
+}
+
 swwae_status grid_plot(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
     static const int shapes[SHAPES] = {7, 6, 5, 4}; /* gnuplot's circles and squares */
     struct grid_span span = {0};
     int block[64], blocks;
-    char body[8192], labels[16];
+    char body[8192];
     long all;
     TRY(count_all(&all, grid));
     TRY(write_points(block, &blocks, &span, grid, all));
@@ -129,26 +146,24 @@ swwae_status grid_plot(const struct grid *grid) {
     size_t used = (size_t)snprintf(body, sizeof body,
                                    "set title 'Test error against number of labels'\n"
                                    "set xlabel 'labels'\nset ylabel 'test error, %%'\n"
-                                   "set logscale x\nset datafile missing '?'\n");
+                                   "set datafile missing '?'\n");
     used += grid_plot_axis(body + used, sizeof body - used, 'y', &span);
-    used += (size_t)snprintf(body + used, sizeof body - used, "set xtics nomirror (");
-    for (int c = 0; c < grid->counts; c++)
-        used += (size_t)snprintf(body + used, sizeof body - used, "%s'%s' %ld", c ? "," : "",
-                                 grid_count_text(labels, grid->count[c]), labels_of(grid, c, all));
+    used += write_labels(body + used, sizeof body - used, grid, all);
     used += (size_t)snprintf(body + used, sizeof body - used,
-                             ")\nset xrange [%ld:%ld]\nset border 3\n"
+                             "set border 3\n"
                              "set grid ytics lt 1 lw 0.5 lc rgb '#cccccc'\n"
-                             "set key outside right center\nplot ",
-                             labels_of(grid, 0, all) * 8 / 10,
-                             labels_of(grid, grid->counts - 1, all) * 12 / 10);
+                             "set key outside right center\nplot ");
     for (int b = 0; b < blocks && used < sizeof body; b++) {
         const struct grid_row *row = &grid->plan->rows[block[b]];
         const double beside = pow(SPREAD, (b + 0.5) / blocks - 0.5);
         used += (size_t)snprintf(body + used, sizeof body - used,
                                  "%s'" GRID_PLOT ".dat' index %d using ($1*%.3f):2:3 with "
-                                 "yerrorlines lw 2 pt %d ps 0.7 dt %d lc rgb '%s' title '%s'",
-                                 b ? ", \\\n  " : "", b, beside, shapes[b / 4 % SHAPES],
-                                 b / 4 % SHAPES + 1, plot_colour(b), row->title);
+                                 "yerrorbars lw 2 pt 0 lc rgb '%s' notitle, \\\n"
+                                 "  '' index %d using ($1*%.3f):2 with linespoints lw 2 pt %d "
+                                 "ps 0.7 dt %d lc rgb '%s' title '%s'",
+                                 b ? ", \\\n  " : "", b, beside, plot_colour(b), b, beside,
+                                 shapes[b / 4 % SHAPES], b / 4 % SHAPES + 1, plot_colour(b),
+                                 row->title);
         if (grid->paper && row->paper.test[0] > 0 && used < sizeof body)
             used += (size_t)snprintf(body + used, sizeof body - used,
                                      ", \\\n  '' index %d using ($1*%.3f):4 with linespoints lw 1 "
