@@ -195,8 +195,7 @@ static void print_overview(FILE *to, const struct grid *grid, double *values) {
     char labels[16];
     fputs("| method |", to);
     for (int c = 0; c < grid->counts; c++)
-        if (any_at(grid, c))
-            fprintf(to, " %s labels |", grid_count_text(labels, grid->count[c]));
+        if (any_at(grid, c)) fprintf(to, " %s labels |", grid_count_text(labels, grid->count[c]));
     fputs("\n|---|", to);
     for (int c = 0; c < grid->counts; c++)
         if (any_at(grid, c)) fputs("---|", to);
