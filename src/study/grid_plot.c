@@ -138,7 +138,7 @@ swwae_status grid_plot(const struct grid *grid) {
     static const int shapes[SHAPES] = {7, 6, 5, 4}; /* gnuplot's circles and squares */
     struct grid_span span = {0};
     int block[64], blocks;
-    char body[8192];
+    char body[16384];
     long all;
     TRY(count_all(&all, grid));
     TRY(write_points(block, &blocks, &span, grid, all));

@@ -120,18 +120,16 @@ static const char *const fixed[] = {"recipe",    "labels",    "lambda-nll", "lam
                                     "init-from", "freeze",    NULL};
 
 const struct study_kind study_mnist = {
-    .info =
-        {.name = "mnist",
-         .help = "what few labels are worth: the paper's tables of errors",
-         .about =
-             "Trains the paper's net on 100, 600, 1000 and 3000 labels of MNIST, drawn anew "
-             "for every seed, alone and as a what-where auto-encoder in several variants, with "
-             "dropout and loss weights chosen on validation images, and by the recipes, and "
-             "compares the test errors with each other, draw by draw, and with the paper's. --data "
-             "takes "
-             "other images (100, 500, 1000 and 5000 labels; 1000 and 4000 of CIFAR-10). Its own "
-             "options: --steps 5000, --seeds 5; with --quick 4,000 training images, 100 and "
-             "1000 labels, --steps 150 and --seeds 2."},
+    .info = {.name = "mnist",
+             .help = "what few labels are worth: the paper's tables of errors",
+             .about =
+                 "Trains the paper's net on 100, 600, 1000 and 3000 labels of MNIST, drawn anew "
+                 "for every seed, alone and as a what-where auto-encoder in several variants, with "
+                 "dropout and loss weights chosen on validation images, and by the recipes, and "
+                 "compares the test errors with each other, draw by draw, and with the paper's. "
+                 "--data takes other images (100, 500, 1000 and 5000 labels; 1000 and 4000 of "
+                 "CIFAR-10). Its own options: --steps 5000, --seeds 5; with --quick 4,000 training "
+                 "images, 100 and 1000 labels, --steps 150 and --seeds 2."},
     .seeds = 5,
     .quick_seeds = 2,
     .table = true,

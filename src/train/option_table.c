@@ -6,9 +6,8 @@
 const struct option option_table[] = {
     {{"recipe", "none|plain|plus|photo", "none",
       "settings found best for few labels, for all options that are not given: plain, one net and "
-      "one loss; plus, with changed images, pseudo-labels and consistency; photo, the same for "
-      "images "
-      "that may be mirrored, without consistency and dropout"},
+      "one loss; plus, with changed images, pseudo-labels and consistency; photo, for images that "
+      "may be mirrored, with changed images and pseudo-labels"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",
