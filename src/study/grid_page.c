@@ -15,7 +15,6 @@ struct entry {
     struct summary test, validation, minutes;
     struct paired to_baseline, to_without;     /* of test errors */
     double paper, paper_std, paper_validation; /* NaN: the paper has none */
-    bool any;                                  /* a training is there */
 };
 
 static double given(double figure) { return figure > 0 ? figure : NAN; }
@@ -32,7 +31,6 @@ static struct entry entry_of(const struct grid *grid, int row, int count, double
     entry.minutes = grid_summary(grid, row, count, GRID_CORE_MINUTES);
     grid_errors(values, grid, row, count, GRID_TEST);
     entry.test = summarise(values, seeds);
-    entry.any = entry.test.count > 0;
     for (int i = 0; i < seeds; i++) other[i] = NAN;
     if (baseline >= 0 && baseline != row) grid_errors(other, grid, baseline, count, GRID_TEST);
     entry.to_baseline = paired_difference(values, other, seeds);
@@ -88,7 +86,7 @@ static swwae_status write_summary(const struct grid *grid, double *values) {
     for (int c = 0; c < grid->counts; c++)
         for (int r = 0; r < grid->rows; r++) {
             const struct entry e = entry_of(grid, r, c, values);
-            if (!e.any) continue;
+            if (!e.test.count) continue;
             fprintf(page.to, "%s,%s,%d,", grid->plan->rows[r].name,
                     grid_count_text(labels, grid->count[c]), e.test.count);
             page_row(page.to,
@@ -184,14 +182,14 @@ static bool any_at(const struct grid *grid, int count) {
 }
 
 /* The same of a row. */
-static bool any_of(const struct grid *grid, int row, double *values) {
+static bool any_of(const struct grid *grid, int row) {
     for (int c = 0; c < grid->counts; c++)
-        if (entry_of(grid, row, c, values).any) return true;
+        if (grid_summary(grid, row, c, GRID_TEST).count) return true;
     return grid->row_on[row];
 }
 
 /* Means of all rows and numbers of labels, as the paper's tables show them. */
-static void print_overview(FILE *to, const struct grid *grid, double *values) {
+static void print_overview(FILE *to, const struct grid *grid) {
     char labels[16];
     fputs("| method |", to);
     for (int c = 0; c < grid->counts; c++)
@@ -201,12 +199,12 @@ static void print_overview(FILE *to, const struct grid *grid, double *values) {
         if (any_at(grid, c)) fputs("---|", to);
     fputc('\n', to);
     for (int r = 0; r < grid->rows; r++) {
-        if (!any_of(grid, r, values)) continue;
+        if (!any_of(grid, r)) continue;
         fprintf(to, "| %s |", grid->plan->rows[r].title);
         for (int c = 0; c < grid->counts; c++) {
             if (!any_at(grid, c)) continue;
             fputc(' ', to);
-            put_percent(to, entry_of(grid, r, c, values).test);
+            put_percent(to, grid_summary(grid, r, c, GRID_TEST));
             fputs(" |", to);
         }
         fputc('\n', to);
@@ -241,7 +239,7 @@ static void print_count(FILE *to, const struct grid *grid, int count, double *va
             paper ? "---|" : "");
     for (int r = 0; r < grid->rows; r++) {
         const struct entry e = entry_of(grid, r, count, values);
-        if (!e.any) continue;
+        if (!e.test.count) continue;
         fprintf(to, "| %s | ", grid->plan->rows[r].title);
         put_percent(to, e.test);
         if (paper) {
@@ -330,7 +328,7 @@ static swwae_status write_page(const struct grid *grid, double *values) {
     TRY(page_begin(&page, grid->study, "study.md"));
     print_protocol(page.to, grid);
     fputs("## Test error, %\n\n", page.to);
-    print_overview(page.to, grid, values);
+    print_overview(page.to, grid);
     if (!grid->study->no_plots) fputs("\n![Errors](" GRID_PLOT ".png)\n", page.to);
     for (int c = 0; c < grid->counts; c++) {
         if (!any_at(grid, c)) continue;
