@@ -1,5 +1,5 @@
 /* ablation.c - the study "ablation": what each ingredient of --recipe plus is worth, by leaving one
- * out at a time, and dropout by adding it, with the decoder and without it. */
+ * out at a time, with the decoder and without it. */
 #include <stdio.h>
 
 #include "study/grid.h"
@@ -27,9 +27,9 @@ static const struct grid_row rows[] = {
     ROW("no-average", "weights not averaged", " average=0"),
     ROW("no-balance", "pseudo-labels not balanced", " balance=no"),
     ROW("no-teacher-augment", "the teacher sees unchanged images", " teacher-augment=0"),
+    ROW("no-dropout", "no dropout", " dropout=0"),
     ROW("no-norm", "no batch normalisation", " norm=none"),
     ROW("norm-batch", "batch normalisation before the pools", " norm=batch"),
-    ROW("dropout", "dropout of the fc layers besides", " dropout=0.5"),
     {.name = NULL}};
 
 #define INGREDIENTS ((int)(sizeof rows / sizeof *rows / 2))
@@ -106,11 +106,10 @@ static const struct grid_plan plan = {
     .rows = rows,
     .baseline = "plus",
     .title = "What each ingredient is worth",
-    .about =
-        "`--recipe plus` with one ingredient left out at a time, and with dropout, on few labels "
-        "drawn in equal numbers a class and drawn again for every seed, with the rest of the "
-        "training images unlabelled; every row also without decoder, so that the worth of "
-        "reconstruction shows beside each ingredient.",
+    .about = "`--recipe plus` with one ingredient left out at a time, on few labels drawn in equal "
+             "numbers a class and drawn again for every seed, with the rest of the training images "
+             "unlabelled; every row also without decoder, so that the worth of reconstruction "
+             "shows beside each ingredient.",
     .plot = plot};
 
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
