@@ -88,6 +88,113 @@ static void test_shift_and_mirror(void **state) {
     free(after);
 }
 
+/* Mirrored borders: what is outside is read as far inside. */
+static void test_mirrored_border(void **state) {
+    (void)state;
+    float *before = images_of(), *after = copy_of(before);
+    struct augment a = augment_of(AUGMENT_SHIFT, 4, 3);
+    a.mirrored = true;
+    int moved = 0;
+    augment_images(&a, after, IMAGES, 0, NULL);
+    for (int i = 0; i < IMAGES * CHANNELS; i++) {
+        const float *from = before + i * PIXELS, *to = after + i * PIXELS;
+        int found = 0;
+        for (int dy = -3; dy <= 3; dy++) /* 4 x 13 / 16 and 4 x 18 / 16, rounded: 3 and 5 */
+            for (int dx = -5; dx <= 5; dx++) {
+                bool all = true;
+                for (int p = 0; p < PIXELS && all; p++) {
+                    int x = abs(p % WIDTH + dx), y = abs(p / WIDTH + dy);
+                    x = x < WIDTH ? x : 2 * (WIDTH - 1) - x;
+                    y = y < HEIGHT ? y : 2 * (HEIGHT - 1) - y;
+                    all = to[p] == from[y * WIDTH + x];
+                }
+                found += all;
+                moved += all && dx && dy;
+            }
+        assert_int_equal(found, 1);
+    }
+    assert_true(moved > IMAGES * CHANNELS / 2);
+    augment_free(&a);
+    free(before);
+    free(after);
+}
+
+/* A pixel of a colour becomes m + contrast (grey - m) + brightness + saturation contrast (v - grey)
+ * in each channel, times the channel's factor: of a picture with one red and one green half, whose
+ * mean and grey are the same everywhere, the four values tell the factors apart. */
+static void test_colour(void **state) {
+    (void)state;
+    struct augment a;
+    assert_int_equal(augment_create(&a, 3, 2, 2, 1), SWWAE_OK);
+    a.kinds = AUGMENT_COLOUR;
+    a.seed = 5;
+    double most = 0, least = 1, spread = 0;
+    for (uint64_t draw = 0; draw < 300; draw++) {
+        /* left red, right green: means 0.4 everywhere; blue is the grey itself */
+        float image[12] = {0.5F, 0.3F, 0.5F, 0.3F, 0.3F, 0.5F, 0.3F, 0.5F, 0.4F, 0.4F, 0.4F, 0.4F};
+        augment_images(&a, image, 1, draw, NULL);
+        for (int c = 0; c < 3; c++) { /* rows are alike; left and right about the grey */
+            assert_true(image[4 * c] == image[4 * c + 2] && image[4 * c + 1] == image[4 * c + 3]);
+        }
+        const double red = (double)image[0] + (double)image[1];
+        const double blue = 2 * (double)image[8];
+        assert_true(fabs((double)image[8] - (double)image[9]) < 1e-6);
+        /* (left - right) / (left + right) of red is not changed by its own factor */
+        const double contrast = ((double)image[0] - (double)image[1]) / red;
+        const double expected_green =
+            ((double)image[4] - (double)image[5]) / ((double)image[4] + (double)image[5]);
+        assert_true(fabs(contrast + expected_green) < 1e-5);
+        assert_true(contrast > 0.1 / 0.6 * 0.36 - 1e-5 && contrast < 0.1 / 0.2 * 1.96 + 1e-5);
+        assert_true(blue / 2 > 0.2 * 0.8 - 1e-5 && blue / 2 < 0.6 * 1.2 + 1e-5);
+        most = fmax(most, blue / 2);
+        least = fmin(least, blue / 2);
+        spread = fmax(spread, red / blue);
+        assert_true(red / blue > 0.8 / 1.2 - 1e-5 && red / blue < 1.2 / 0.8 + 1e-5);
+    }
+    assert_true(most > 0.6 && least < 0.22 && spread > 1.3);
+    augment_free(&a);
+}
+
+/* A rectangle, cut by the edges, of the channel's mean; every pixel is in one now and then. */
+static void test_erase(void **state) {
+    (void)state;
+    float *before = images_of(), *after = copy_of(before);
+    struct augment a = augment_of(AUGMENT_ERASE, 1, 3);
+    int most_wide = 0, most_high = 0;
+    bool reached[PIXELS] = {false};
+    augment_images(&a, after, IMAGES, 0, NULL);
+    for (int i = 0; i < IMAGES; i++)
+        for (int c = 0; c < CHANNELS; c++) {
+            const float *from = before + (i * CHANNELS + c) * PIXELS;
+            const float *to = after + (i * CHANNELS + c) * PIXELS;
+            int left = WIDTH, right = 0, top = HEIGHT, bottom = 0;
+            double mean = 0;
+            for (int p = 0; p < PIXELS; p++) {
+                mean += (double)from[p] / PIXELS;
+                if (to[p] == from[p]) continue;
+                reached[p] = true;
+                left = p % WIDTH < left ? p % WIDTH : left;
+                right = p % WIDTH >= right ? p % WIDTH + 1 : right;
+                top = p / WIDTH < top ? p / WIDTH : top;
+                bottom = p / WIDTH >= bottom ? p / WIDTH + 1 : bottom;
+            }
+            assert_true(right > left && bottom > top);
+            for (int y = top; y < bottom; y++)
+                for (int x = left; x < right; x++)
+                    assert_true(fabs((double)to[y * WIDTH + x] - mean) < 1e-6);
+            most_wide = right - left > most_wide ? right - left : most_wide;
+            most_high = bottom - top > most_high ? bottom - top : most_high;
+        }
+    assert_int_equal(most_wide, 7); /* 3/8 of 18 is 6.75 */
+    assert_int_equal(most_high, 5); /* of 13 4.875 */
+    int pixels = 0;
+    for (int p = 0; p < PIXELS; p++) pixels += reached[p];
+    assert_true(pixels > PIXELS * 9 / 10);
+    augment_free(&a);
+    free(before);
+    free(after);
+}
+
 /* The map that affine drew, from what it does to ramps: the pixel (x, y) of the result shows
  * xx x + xy y + x0, an affine function of x and y wherever nothing from outside is mixed in. */
 static void test_affine(void **state) {
@@ -179,8 +286,8 @@ static void test_draws(void **state) {
     (void)state;
     const size_t size = CHANNELS * PIXELS;
     float *before = images_of(), *all = copy_of(before), *parts = copy_of(before);
-    struct augment a = augment_of(AUGMENT_AFFINE | AUGMENT_ELASTIC, 4, 3);
-    struct augment b = augment_of(AUGMENT_AFFINE | AUGMENT_ELASTIC, 4, 4);
+    const unsigned kinds = AUGMENT_AFFINE | AUGMENT_ELASTIC | AUGMENT_COLOUR | AUGMENT_ERASE;
+    struct augment a = augment_of(kinds, 4, 3), b = augment_of(kinds, 4, 4);
     struct pool *pool = pool_create(4);
     augment_images(&a, all, IMAGES, 100, pool);
     for (int i = IMAGES - 1; i >= 0; i--)
@@ -210,10 +317,11 @@ static void test_small(void **state) {
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         struct augment a;
         assert_int_equal(augment_create(&a, 1, sizes[k][0], sizes[k][1], 1), SWWAE_OK);
-        a.kinds = AUGMENT_AFFINE | AUGMENT_SHIFT | AUGMENT_MIRROR | AUGMENT_ELASTIC;
+        a.kinds = (1U << AUGMENT_KINDS) - 1;
         a.strength = 4;
-        for (uint64_t draw = 0; draw < 50; draw++) {
+        for (uint64_t draw = 0; draw < 100; draw++) {
             float image[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+            a.mirrored = draw % 2;
             augment_images(&a, image, 1, draw, NULL);
             for (int p = 0; p < sizes[k][0] * sizes[k][1]; p++)
                 assert_true(image[p] >= 0 && image[p] <= 1);
@@ -225,6 +333,9 @@ static void test_small(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shift_and_mirror),
+        cmocka_unit_test(test_mirrored_border),
+        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_erase),
         cmocka_unit_test(test_affine),
         cmocka_unit_test(test_elastic),
         cmocka_unit_test(test_draws),

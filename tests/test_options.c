@@ -59,7 +59,8 @@ static void test_defaults(void **state) {
     assert_true(s->save_every.steps == 0 && s->save_every.seconds == 300);
     assert_true(s->augment == 0 && s->average == 0 && s->pseudo_labels == 0 && !s->balance);
     assert_true(s->consistency == 0 && s->augmented == AUGMENTED_ALL && s->augment_strength == 1);
-    assert_int_equal(count, 56);
+    assert_true(s->augment_border == BORDER_ZEROS);
+    assert_int_equal(count, 57);
     assert_null(swwae_options_get(options, "nothing"));
     swwae_options_free(options);
     swwae_options_free(NULL);

@@ -78,11 +78,11 @@ static void test_resume_agreement(void **state) {
         char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole-p%zu", i);
         snprintf(parts, sizeof parts, "parts-p%zu", i);
-#define AGREEMENT(threads)                                                                       \
-    "labels", "50", "lambda-rec", i ? "0" : "1", "lambda-m", i ? "0" : "1", "norm", norms[i],    \
-        "teacher-augment", i ? "0.7" : "0", "augment", "affine,shift,mirror,elastic", "average", \
-        "0.9", "pseudo-labels", "0.16", "balance", "yes", "consistency", "3", "epochs", "2.5",   \
-        "threads", threads, NULL
+#define AGREEMENT(threads)                                                                         \
+    "labels", "50", "lambda-rec", i ? "0" : "1", "lambda-m", i ? "0" : "1", "norm", norms[i],      \
+        "teacher-augment", i ? "0.7" : "0", "augment", "affine,shift,mirror,elastic,colour,erase", \
+        "augment-border", i ? "mirror" : "zeros", "average", "0.9", "pseudo-labels", "0.16",       \
+        "balance", "yes", "consistency", "3", "epochs", "2.5", "threads", threads, NULL
         struct seen seen = unseen(NULL);
         well(train(&seen, whole, AGREEMENT("1")));
         assert_true(strtod(last_cell(whole, "confident,"), NULL) > 0);

@@ -238,19 +238,20 @@ static void test_label_seed(void **state) {
 }
 
 /* --teacher-augment changes what the teacher looks at and nothing else: with pseudo-labels of no
- * weight the models are the same, and the pseudo-labels are not. */
+ * weight the models are the same, and the pseudo-labels are not. It never recolours or erases. */
 static void test_teacher_augment(void **state) {
     (void)state;
-    static const char *const part[] = {"0", "1"};
-    float image[1024] = {0.5f}, p[2][10];
-    char *metrics[2];
-    for (int i = 0; i < 2; i++) {
+    static const char *const part[] = {"0", "1", "0", "1"};
+    float image[1024] = {0.5f}, p[4][10];
+    char *metrics[4];
+    for (int i = 0; i < 4; i++) {
         struct seen seen = unseen(NULL);
         char name[16], path[64];
         snprintf(name, sizeof name, "taught-%d", i);
         snprintf(path, sizeof path, "%s/checkpoint.safetensors", name);
-        well(train(&seen, name, "labels", "50", "steps", "20", "augment", "affine", "pseudo-labels",
-                   "0.01", "pseudo-weight", "1e-30", "teacher-augment", part[i], NULL));
+        well(train(&seen, name, "labels", "50", "steps", "20", "augment",
+                   i < 2 ? "affine" : "colour,erase", "pseudo-labels", "0.01", "pseudo-weight",
+                   "1e-30", "teacher-augment", part[i], NULL));
         swwae_model *model;
         well(swwae_model_load(&model, temporary_path(path)));
         well(swwae_model_predict(model, image, 1, p[i]));
@@ -259,8 +260,10 @@ static void test_teacher_augment(void **state) {
     }
     assert_memory_equal(p[0], p[1], sizeof p[0]);
     assert_string_not_equal(metrics[0], metrics[1]);
-    free(metrics[0]);
-    free(metrics[1]);
+    assert_memory_not_equal(p[0], p[2], sizeof p[0]);
+    assert_memory_equal(p[2], p[3], sizeof p[2]);
+    assert_string_equal(metrics[2], metrics[3]);
+    for (int i = 0; i < 4; i++) free(metrics[i]);
 }
 
 static void test_no_validation(void **state) {

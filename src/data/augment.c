@@ -1,8 +1,8 @@
-/* augment.c - random maps of images; see augment.h.
+/* augment.c - random changes of images; see augment.h.
  *
- * Every kind but elastic is an affine map from a pixel of the result to a place in the image, so
- * all of them together are one, to which elastic adds a displacement; one pass over the pixels does
- * them. */
+ * Every kind that moves pixels, but elastic, is an affine map from a pixel of the result to a place
+ * in the image, so all of them together are one, to which elastic adds a displacement; one pass
+ * over the pixels does them. Then come the kinds that change values. */
 #include "data/augment.h"
 
 #include <limits.h>
@@ -15,8 +15,14 @@
 #define SCALE 0.15
 #define SHEAR 0.2
 #define MOVE (1.0 / 16) /* of a side */
+#define CONTRAST 0.4
+#define BRIGHTNESS 0.2
+#define SATURATION 0.4
+#define CHANNEL 0.2
+#define ERASED (3.0 / 8) /* of a side */
 
-const char *const augment_names[AUGMENT_KINDS] = {"affine", "shift", "mirror", "elastic"};
+const char *const augment_names[AUGMENT_KINDS] = {"affine",  "shift",  "mirror",
+                                                  "elastic", "colour", "erase"};
 
 /* Values of one worker: a plane with a border, then displacements in x and in y. */
 static size_t bordered_size(const struct augment *a) {
@@ -119,21 +125,29 @@ static float clamp(float x, float last) {
     return x < last ? x : last;
 }
 
+/* 0 .. last, as if mirrors stood at both ends. */
+static float reflect(float x, float last) {
+    if (last <= 0) return 0;
+    x = fabsf(x);
+    x -= 2 * last * floorf(x / (2 * last));
+    return x < last ? x : 2 * last - x;
+}
+
 /* One plane through the map and the displacements, which may be NULL. from has a border of one zero
  * on every side, so that every place outside the image can be moved onto it and nothing in the loop
- * asks where it is. */
+ * asks where it is; mirrored, every place is moved inside. */
 static void resample(float *restrict to, const float *restrict from, int height, int width,
-                     const struct affine *map, const float *field) {
+                     const struct affine *map, const float *field, bool mirrored) {
     const int row = width + 2, pixels = height * width;
     const float last_x = (float)(width + 1), last_y = (float)(height + 1);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             const int p = y * width + x;
             const float dx = field ? field[p] : 0, dy = field ? field[pixels + p] : 0;
-            const float sx =
-                clamp(map->xx * (float)x + map->xy * (float)y + map->x0 + dx + 1, last_x);
-            const float sy =
-                clamp(map->yx * (float)x + map->yy * (float)y + map->y0 + dy + 1, last_y);
+            float sx = map->xx * (float)x + map->xy * (float)y + map->x0 + dx + 1;
+            float sy = map->yx * (float)x + map->yy * (float)y + map->y0 + dy + 1;
+            sx = mirrored ? 1 + reflect(sx - 1, last_x - 2) : clamp(sx, last_x);
+            sy = mirrored ? 1 + reflect(sy - 1, last_y - 2) : clamp(sy, last_y);
             const int ix = (int)sx < width ? (int)sx : width;
             const int iy = (int)sy < height ? (int)sy : height;
             const float fx = sx - (float)ix, fy = sy - (float)iy;
@@ -142,6 +156,87 @@ static void resample(float *restrict to, const float *restrict from, int height,
             const float below = at[row] + fx * (at[row + 1] - at[row]);
             to[p] = above + fy * (below - above);
         }
+}
+
+/* image through the map and, with elastic, displacements that are drawn here. scratch has
+ * scratch_size values, 0 where the border is. */
+static void move(float *image, const struct augment *a, struct rng *rng, float *scratch) {
+    const size_t height = (size_t)a->height, width = (size_t)a->width, row = width + 2;
+    const struct affine map = draw_map(a, rng);
+    float *field = scratch + bordered_size(a);
+    const bool elastic = a->kinds & AUGMENT_ELASTIC;
+    if (elastic) {
+        draw_field(field, a, rng, a->width);
+        draw_field(field + height * width, a, rng, a->height);
+    }
+    for (int c = 0; c < a->channels; c++) {
+        float *plane = image + (size_t)c * height * width;
+        for (size_t y = 0; y < height; y++)
+            memcpy(scratch + (y + 1) * row + 1, plane + y * width, width * sizeof *plane);
+        resample(plane, scratch, a->height, a->width, &map, elastic ? field : NULL, a->mirrored);
+    }
+}
+
+static float mean_of(const float *values, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)values[i];
+    return (float)(sum / (double)n);
+}
+
+/* 1 +- most, but not below 0. */
+static float draw_factor(struct rng *rng, double most) {
+    const double factor = 1 + draw(rng, most);
+    return factor > 0 ? (float)factor : 0;
+}
+
+static void recolour(float *image, const struct augment *a, struct rng *rng) {
+    const size_t pixels = (size_t)a->height * (size_t)a->width, channels = (size_t)a->channels;
+    const float mean = mean_of(image, channels * pixels);
+    const float contrast = draw_factor(rng, a->strength * CONTRAST);
+    const float brightness = (float)draw(rng, a->strength * BRIGHTNESS);
+    const float saturation = draw_factor(rng, a->strength * SATURATION);
+    for (size_t p = 0; p < pixels; p++) {
+        float grey = 0;
+        for (size_t c = 0; c < channels; c++) grey += image[c * pixels + p];
+        grey /= (float)channels;
+        const float changed = mean + contrast * (grey - mean) + brightness;
+        for (size_t c = 0; c < channels; c++) {
+            float *at = image + c * pixels + p;
+            *at = changed + saturation * contrast * (*at - grey);
+        }
+    }
+    for (size_t c = 0; c < channels; c++) {
+        const float gain = draw_factor(rng, a->strength * CHANNEL);
+        float *plane = image + c * pixels;
+        for (size_t p = 0; p < pixels; p++) {
+            const float value = gain * plane[p];
+            plane[p] = value > 0 ? (value < 1 ? value : 1) : 0;
+        }
+    }
+}
+
+/* Where a rectangle's side lies along a side of the image: first .. end - 1. */
+struct span {
+    int first, end;
+};
+
+static struct span draw_span(struct rng *rng, double strength, int side) {
+    const int length = (int)floor(strength * ERASED * side + 0.5);
+    const int first = (int)rng_below(rng, (uint64_t)side) - length / 2;
+    return (struct span){.first = first > 0 ? first : 0,
+                         .end = first + length < side ? first + length : side};
+}
+
+static void erase(float *image, const struct augment *a, struct rng *rng) {
+    const size_t pixels = (size_t)a->height * (size_t)a->width;
+    const struct span across = draw_span(rng, a->strength, a->width);
+    const struct span down = draw_span(rng, a->strength, a->height);
+    for (int c = 0; c < a->channels; c++) {
+        float *plane = image + (size_t)c * pixels;
+        const float mean = mean_of(plane, pixels);
+        for (int y = down.first; y < down.end; y++)
+            for (int x = across.first; x < across.end; x++) plane[y * a->width + x] = mean;
+    }
 }
 
 struct job {
@@ -153,22 +248,13 @@ struct job {
 static void augment_job(void *context, int j, int worker) {
     const struct job *job = context;
     const struct augment *a = job->augment;
-    const size_t height = (size_t)a->height, width = (size_t)a->width, row = width + 2;
+    const size_t size = (size_t)a->channels * (size_t)a->height * (size_t)a->width;
     struct rng rng = rng_stream(a->seed, a->purpose, job->first + (uint64_t)j);
-    const struct affine map = draw_map(a, &rng);
-    float *bordered = a->scratch + (size_t)worker * scratch_size(a);
-    float *field = bordered + bordered_size(a);
-    const bool elastic = a->kinds & AUGMENT_ELASTIC;
-    if (elastic) {
-        draw_field(field, a, &rng, a->width);
-        draw_field(field + height * width, a, &rng, a->height);
-    }
-    for (int c = 0; c < a->channels; c++) {
-        float *plane = job->images + ((size_t)j * (size_t)a->channels + (size_t)c) * height * width;
-        for (size_t y = 0; y < height; y++)
-            memcpy(bordered + (y + 1) * row + 1, plane + y * width, width * sizeof *plane);
-        resample(plane, bordered, a->height, a->width, &map, elastic ? field : NULL);
-    }
+    float *image = job->images + (size_t)j * size;
+    if (a->kinds & AUGMENT_MOVES)
+        move(image, a, &rng, a->scratch + (size_t)worker * scratch_size(a));
+    if (a->kinds & AUGMENT_COLOUR) recolour(image, a, &rng);
+    if (a->kinds & AUGMENT_ERASE) erase(image, a, &rng);
 }
 
 void augment_images(const struct augment *augment, float *images, size_t n, uint64_t first,

@@ -126,14 +126,21 @@ const struct option option_table[] = {
     {{"augment", "none|LIST", "none",
       "random changes of training images: affine (turned by 15 degrees, scaled by 15 %, sheared by "
       "0.2, moved by 2 pixels of 32, at most), shift (by whole pixels, 2 of 32), mirror, elastic "
-      "(bent, by 2 pixels of 32 at most); several with commas between them"},
+      "(bent, by 2 pixels of 32 at most), colour (contrast, brightness, saturation, channels), "
+      "erase "
+      "(a rectangle of 3/8 of the sides); several with commas between them"},
      .kind = FLAGS,
      .offset = AT(augment),
-     .words = "affine|shift|mirror|elastic"},
+     .words = "affine|shift|mirror|elastic|colour|erase"},
     {{"augment-images", "all|labelled|unlabelled", "all", "which images are changed"},
      .kind = CHOICE,
      .offset = AT(augmented)},
-    {{"augment-strength", "X", "1", "what multiplies the sizes of affine, shift and elastic"},
+    {{"augment-border", "zeros|mirror", "zeros",
+      "what affine, shift and elastic show from outside the image: zeros, or the image mirrored"},
+     .kind = CHOICE,
+     .offset = AT(augment_border)},
+    {{"augment-strength", "X", "1",
+      "what multiplies the sizes of affine, shift, elastic, colour and erase"},
      .kind = REAL,
      .offset = AT(augment_strength),
      .high = 4,
@@ -162,7 +169,7 @@ const struct option option_table[] = {
      .offset = AT(consistency)},
     {{"teacher-augment", "X", "0",
       "how far the image that the model's own answer is to is changed, by draws of its own, as a "
-      "part of --augment-strength; 0: not at all"},
+      "part of --augment-strength (never by colour or erase); 0: not at all"},
      .kind = REAL,
      .offset = AT(teacher_augment),
      .high = 1},

@@ -13,6 +13,9 @@ enum schedule_kind { SCHEDULE_CONSTANT = 0, SCHEDULE_STEP, SCHEDULE_COSINE };
 /* Which images are augmented. */
 enum augmented { AUGMENTED_ALL = 0, AUGMENTED_LABELLED, AUGMENTED_UNLABELLED };
 
+/* What augmented images show from outside the image. */
+enum border { BORDER_ZEROS = 0, BORDER_MIRROR };
+
 /* Which weights training leaves as they are. */
 enum frozen { FROZEN_NONE = 0, FROZEN_ENCODER };
 
@@ -61,8 +64,9 @@ struct settings {
     double dropout_conv;      /* --dropout-conv X       0; below 1 */
     double noise;             /* --noise X              0 */
     double where_noise;       /* --where-noise X        0..1, 0 */
-    unsigned augment; /* --augment none|affine,shift,mirror,elastic  none, as 0; AUGMENT_... */
+    unsigned augment; /* --augment none|affine,shift,mirror,elastic,colour,erase  none, as 0 */
     enum augmented augmented;      /* --augment-images all|labelled|unlabelled  all */
+    enum border augment_border;    /* --augment-border zeros|mirror  zeros */
     double augment_strength;       /* --augment-strength X   1; above 0, at most 4 */
     double average;                /* --average X            0..1 exclusive of 1; 0: none */
     double pseudo_labels;          /* --pseudo-labels X      0..1; 0: none */

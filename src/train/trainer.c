@@ -121,7 +121,7 @@ static swwae_status make_augment(struct run *run) {
     const swwae_dataset *d = run->dataset;
     swwae_status status =
         augment_create(&run->augment, d->channels, d->height, d->width, ENGINE_SHARES);
-    run->augment.kinds = run->settings->augment;
+    run->augment.mirrored = run->settings->augment_border == BORDER_MIRROR;
     run->augment.seed = run->settings->seed;
     return status;
 }
@@ -295,9 +295,12 @@ static void fill_images(struct run *run, int from) {
 }
 
 /* Changes the batch's images from the place `from` on. An image's draw is numbered by its step and
- * its place in the batch, of at most 65536. */
+ * its place in the batch, of at most 65536. A teacher sees all of an image in its own colours, to
+ * be surer than who learns from it (Sohn and others 2020). */
 static void augment(struct run *run, enum rng_purpose purpose, double strength, int from) {
     run->augment.purpose = purpose;
+    run->augment.kinds = run->settings->augment;
+    if (purpose == RNG_TEACHER) run->augment.kinds &= AUGMENT_MOVES;
     run->augment.strength = strength;
     const struct batches *b = &run->batches;
     const enum augmented which = run->settings->augmented;
