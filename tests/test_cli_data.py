@@ -128,10 +128,10 @@ def test_study():
     options = json.loads(Path("study/study.json").read_text())["options"]
     kept = ("data", "contrast", "arch", "test-count", "pad")
     check("study.json: what the data asks for", [options[name] for name in kept]
-          == ["photos", "image", "(64)3c-2p-(128)3c-2p-(128)3c-2p-128fc-2fc", 12, 32],
+          == ["photos", "image", "(32)3c-(32)3c-2p-(64)3c-(64)3c-2p-(128)3c-(128)3c-2p-2fc", 12, 32],
           str(options))
     run_options = json.loads(Path("study/runs/photo-convnet-6-seed1/config.json").read_text())
-    check("changes of photographs", run_options["augment"] == "shift,mirror", str(run_options))
+    check("changes of photographs", run_options["augment"] == "shift,mirror,colour,erase", str(run_options))
 
 
 def test_published_draws():

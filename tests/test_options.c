@@ -241,7 +241,7 @@ static void test_recipe(void **state) {
     assert_string_equal(swwae_options_get(options, "augment"), "none");
     assert_int_equal(swwae_options_set(options, "recipe", "photo"), SWWAE_OK);
     assert_true(s->dropout == 0.1 && s->average == 0 && s->pseudo_labels > 0);
-    assert_string_equal(swwae_options_get(options, "augment"), "shift,mirror");
+    assert_string_equal(swwae_options_get(options, "augment"), "shift,mirror,colour,erase");
     assert_int_equal(swwae_options_set(options, "recipe", "none"), SWWAE_OK);
     for (size_t i = 0; swwae_option_info_at(i); i++) {
         const swwae_option_info *info = swwae_option_info_at(i);

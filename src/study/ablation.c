@@ -28,6 +28,7 @@ static const struct grid_row rows[] = {
     ROW("no-balance", "pseudo-labels not balanced", " balance=no"),
     ROW("no-teacher-augment", "the teacher sees unchanged images", " teacher-augment=0"),
     ROW("no-dropout", "no dropout", " dropout=0"),
+    ROW("no-weight-decay", "no weight decay", " weight-decay=0"),
     ROW("no-norm", "no batch normalisation", " norm=none"),
     ROW("norm-batch", "batch normalisation before the pools", " norm=batch"),
     {.name = NULL}};

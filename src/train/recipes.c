@@ -12,18 +12,20 @@ static const struct setting plain[] = {
     {"dropout", "0.8"}, {"lambda-rec", "100"}, {"lambda-m", "5"}, {"steps", "5000"}, {NULL, NULL}};
 
 static const struct setting plus[] = {
-    {"dropout", "0.5"},         {"augment", "affine"}, {"average", "0.998"},
-    {"pseudo-labels", "0.95"},  {"balance", "yes"},    {"consistency", "10"},
-    {"teacher-augment", "0.5"}, {"lr", "0.003"},       {"norm", "pooled"},
-    {"steps", "10000"},         {NULL, NULL}};
+    {"dropout", "0.5"},         {"augment", "affine"},   {"average", "0.998"},
+    {"pseudo-labels", "0.95"},  {"balance", "yes"},      {"consistency", "10"},
+    {"teacher-augment", "0.5"}, {"weight-decay", "0.1"}, {"lr", "0.003"},
+    {"norm", "pooled"},         {"steps", "10000"},      {NULL, NULL}};
 
 /* As plus, but for images that are harder to be sure about. */
-static const struct setting photo[] = {{"augment", "shift,mirror"},
+static const struct setting photo[] = {{"augment", "shift,mirror,colour,erase"},
+                                       {"augment-border", "mirror"},
                                        {"average", "0.998"},
                                        {"pseudo-labels", "0.8"},
                                        {"balance", "yes"},
                                        {"teacher-augment", "0.5"},
                                        {"labelled-share", "0.5"},
+                                       {"weight-decay", "0.2"},
                                        {"lr", "0.003"},
                                        {"norm", "pooled"},
                                        {"steps", "10000"},
