@@ -1,8 +1,8 @@
 /* cmd_labels.c - `swwae labels`: draws the labelled images of a training without training. */
 #include "commands.h"
+#include "options.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char usage[] = "labels --labels N [options] > FILE\n";
 static const char about[] =
@@ -13,22 +13,11 @@ static const char examples[] =
     "  swwae labels --data fashion-mnist --labels 100 --seed 3 > draw-3.csv\n"
     "  swwae train --data fashion-mnist --label-file draw-3.csv\n";
 
-/* Each is an option of the library, whose default and meaning it has. */
-static struct arg arg_of(const char *name) {
-    const swwae_option_info *info;
-    for (size_t i = 0; (info = swwae_option_info_at(i)); i++)
-        if (strcmp(info->name, name) == 0)
-            return (struct arg){.name = info->name,
-                                .argument = info->argument,
-                                .fallback = info->fallback,
-                                .help = info->help};
-    return (struct arg){.help = name};
-}
-
 enum outcome command_labels(int argc, char **argv) {
-    struct arg table[] = {arg_of("data"), arg_of("labels"), arg_of("validation"),
-                          arg_of("test-count"), arg_of("seed")};
+    static const char *const names[] = {"data", "labels", "validation", "test-count", "seed"};
+    struct arg table[sizeof names / sizeof *names]; /* the library's, with their defaults */
     const size_t count = sizeof table / sizeof *table;
+    for (size_t i = 0; i < count; i++) table[i] = option_arg(option_info_of(names[i]));
     struct args args = {.command = argv[0],
                         .usage = usage,
                         .about = about,

@@ -14,6 +14,7 @@ enum outcome command_predict(int argc, char **argv);
 enum outcome command_reconstruct(int argc, char **argv);
 enum outcome command_encode(int argc, char **argv);
 enum outcome command_labels(int argc, char **argv);
+enum outcome command_augment(int argc, char **argv);
 enum outcome command_info(int argc, char **argv);
 enum outcome command_bench(int argc, char **argv);
 enum outcome command_study(int argc, char **argv);

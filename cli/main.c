@@ -19,6 +19,7 @@ static const struct command {
     {"encode", "write what and where of a data set as NumPy files", command_encode},
     {"info", "describe a model, a run or a data set", command_info},
     {"labels", "draw labelled images as an index file", command_labels},
+    {"augment", "draw what random changes make of training images", command_augment},
     {"bench", "time a model on this machine, and explain where the time goes", command_bench},
     {"study", "run one of the paper's experiments", command_study},
 };

@@ -304,6 +304,13 @@ SWWAE_API swwae_status swwae_options_load(swwae_options *options, const char *pa
  * the option label-file (docs/formats.md). *text is released with swwae_text_free. */
 SWWAE_API swwae_status swwae_draw_labels(const swwae_options *options, char **text);
 
+/* Changes n images (n, channels, height, width), pixels 0 to 1, in place as a training with these
+ * options changes its own: augment, augment-border, augment-strength, seed. By draws number first,
+ * first + 1, ...: the same draw makes the same of the same image. At most 1024 channels and 4096
+ * pixels a side. */
+SWWAE_API swwae_status swwae_augment(const swwae_options *options, float *images, size_t n,
+                                     int channels, int height, int width, uint64_t first);
+
 /* Trains as options say and leaves a run folder: config.json, labels.json, labels.csv, metrics.csv,
  * model.safetensors (best on validation), checkpoint.safetensors (last, to resume).
  * progress may be NULL. */

@@ -1,10 +1,12 @@
 /* api.c - the public functions on models, measurements and training: argument checks, nothing
  * else. Those on data stand in data/, those on options in train/options.c. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/dataset.h"
 #include "study/study.h"
+#include "train/augmented.h"
 #include "train/benchmark.h"
 #include "train/encode.h"
 #include "train/evaluate.h"
@@ -273,6 +275,25 @@ swwae_status swwae_draw_labels(const swwae_options *options, char **text) {
     NEED(text);
     TRY(recipe_draw_text(text, options));
 fail:
+    return status;
+}
+
+swwae_status swwae_augment(const swwae_options *options, float *images, size_t n, int channels,
+                           int height, int width, uint64_t first) {
+    swwae_status status = SWWAE_OK;
+    struct augment augment = {0};
+    NEED(options);
+    NEED(images);
+    CHECK(channels >= 1 && channels <= DATASET_CHANNEL_LIMIT && height >= 1 &&
+              height <= DATASET_SIDE_LIMIT && width >= 1 && width <= DATASET_SIDE_LIMIT,
+          SWWAE_E_ARGUMENT,
+          "images of %d x %d x %d found (channels x height x width), expected at most %d x %d x %d",
+          channels, height, width, DATASET_CHANNEL_LIMIT, DATASET_SIDE_LIMIT, DATASET_SIDE_LIMIT);
+    CHECK(n <= INT_MAX, SWWAE_E_ARGUMENT, "%zu images found, expected at most %d", n, INT_MAX);
+    TRY(augmented_create(&augment, &options->settings, channels, height, width, 1));
+    augment_images(&augment, images, n, first, NULL);
+fail:
+    augment_free(&augment);
     return status;
 }
 

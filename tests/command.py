@@ -11,9 +11,12 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
+from pathlib import Path
 
 ARCH = "(6)5c-2p-(8)3c-2p-10fc"
 TINY = ["--data", "shapes", "--arch", ARCH, "--batch", "10", "--threads", "2"]
@@ -32,6 +35,27 @@ def check(name, passed, detail=""):
 def path():
     """Of the command."""
     return os.path.abspath(shutil.which(sys.argv[1]) or sys.argv[1])
+
+
+def png_size(file):
+    """Width and height of a PNG whose chunks are whole and whose checksums fit."""
+    data = Path(file).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", "no PNG signature"
+    at, size, kinds, pixels = 8, None, [], b""
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at:at + 4])
+        kind, body = data[at + 4:at + 8], data[at + 8:at + 8 + length]
+        (checksum,) = struct.unpack(">I", data[at + 8 + length:at + 12 + length])
+        assert checksum == zlib.crc32(kind + body), f"checksum of {kind}"
+        if kind == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+        if kind == b"IDAT":
+            pixels += body
+        kinds.append(kind)
+        at += 12 + length
+    assert kinds[-1] == b"IEND", "no end"
+    assert len(zlib.decompress(pixels)) >= size[0] * size[1], "too few pixels"
+    return size
 
 
 def watched():

@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "data/augment.h"
+#include "swwae.h"
 
 #define CHANNELS 2
 #define HEIGHT 13
@@ -330,6 +331,37 @@ static void test_small(void **state) {
     }
 }
 
+/* The public function does what the options say, and refuses what it cannot hold. */
+static void test_public(void **state) {
+    (void)state;
+    const size_t size = (size_t)IMAGES * CHANNELS * PIXELS * sizeof(float);
+    float *before = images_of(), *ours = copy_of(before), *theirs = copy_of(before);
+    struct augment a = augment_of(AUGMENT_SHIFT | AUGMENT_COLOUR, 2, 7);
+    a.mirrored = true;
+    augment_images(&a, ours, IMAGES, 5, NULL);
+    swwae_options *options;
+    assert_int_equal(swwae_options_create(&options), SWWAE_OK);
+    assert_int_equal(swwae_augment(options, theirs, IMAGES, CHANNELS, HEIGHT, WIDTH, 5), SWWAE_OK);
+    assert_memory_equal(before, theirs, size); /* no changes asked for */
+    assert_int_equal(swwae_options_set(options, "augment", "shift,colour"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "augment-border", "mirror"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "augment-strength", "2"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "seed", "7"), SWWAE_OK);
+    assert_int_equal(swwae_augment(options, theirs, IMAGES, CHANNELS, HEIGHT, WIDTH, 5), SWWAE_OK);
+    assert_memory_equal(ours, theirs, size);
+    assert_int_equal(swwae_augment(options, theirs, 0, CHANNELS, HEIGHT, WIDTH, 5), SWWAE_OK);
+    assert_int_equal(swwae_augment(options, theirs, 1, 0, HEIGHT, WIDTH, 5), SWWAE_E_ARGUMENT);
+    assert_int_equal(swwae_augment(options, theirs, 1, 1, 5000, WIDTH, 5), SWWAE_E_ARGUMENT);
+    assert_non_null(strstr(swwae_last_error(), "images of 1 x 5000 x 18 found"));
+    assert_int_equal(swwae_augment(NULL, theirs, 1, 1, 1, 1, 0), SWWAE_E_ARGUMENT);
+    assert_int_equal(swwae_augment(options, NULL, 1, 1, 1, 1, 0), SWWAE_E_ARGUMENT);
+    swwae_options_free(options);
+    augment_free(&a);
+    free(before);
+    free(ours);
+    free(theirs);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shift_and_mirror),
@@ -340,6 +372,7 @@ int main(void) {
         cmocka_unit_test(test_elastic),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_small),
+        cmocka_unit_test(test_public),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

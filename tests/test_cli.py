@@ -44,7 +44,7 @@ def test_help():
     top = run("--help")
     check("--help", top.returncode == 0 and not top.stderr and run("help").stdout == top.stdout
           and run("-h").stdout == top.stdout, told(top))
-    for command in "train eval predict reconstruct encode info labels bench study".split():
+    for command in "train eval predict reconstruct encode info labels augment bench study".split():
         result = run(command, "--help")
         good = (result.returncode == 0 and not result.stderr
                 and result.stdout.startswith(f"usage: swwae {command}")

@@ -10,7 +10,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from command import check, expect, last_json, main, misuse, run, told
+from command import check, expect, last_json, main, misuse, png_size, run, told
 
 
 def png(path, size, pixel):
@@ -131,7 +131,34 @@ def test_study():
           == ["photos", "image", "(32)3c-(32)3c-2p-(64)3c-(64)3c-2p-(128)3c-(128)3c-2p-2fc", 12, 32],
           str(options))
     run_options = json.loads(Path("study/runs/photo-convnet-6-seed1/config.json").read_text())
-    check("changes of photographs", run_options["augment"] == "shift,mirror,colour,erase", str(run_options))
+    check("changes of photographs", run_options["augment"] == "shift,mirror,colour,erase",
+          str(run_options))
+
+
+def test_augment():
+    """A picture of what random changes make of the training images."""
+    bars(Path("changed"), 3)
+    command = ["augment", "--data", "./changed", "--zoom", "2"]
+    result = run(*command, "--recipe", "photo", "--count", "4", "--rows", "2")
+    size = png_size("augment.png") if result.returncode == 0 else None
+    check("augment", size == (4 * 16 + 3 * 2, 3 * 16 + 2 * 2)
+          and result.stdout.splitlines() == [
+              "augment.png", "row 1  ./changed, training images 0 to 3",
+              "rows 2 to 3  --augment shift,mirror,colour,erase --augment-border mirror "
+              "--augment-strength 1"], f"{size}\n{told(result)}")
+    pictures = []
+    for name, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2")):
+        run(*command, "--augment", "affine", "--seed", seed, "--out", name)
+        pictures.append(Path(name).read_bytes())
+    check("augment: the seed says what is drawn", pictures[0] == pictures[1] != pictures[2])
+    result = run(*command, "--augment", "erase", "--first", "5")
+    check("augment: fewer images left", "training images 5 to 5\n" in result.stdout, told(result))
+    expect("augment: images that are not there", [*command, "--augment", "erase", "--first", "6"],
+           1, "swwae augment: ./changed has 6 training images, numbered from 0; 10 from number 6 on "
+           "were asked for\n")
+    expect("augment: nothing to draw", command, 2,
+           misuse("augment", "which changes? give --augment LIST, such as shift,mirror, or "
+                  "--recipe plus|photo"))
 
 
 def test_published_draws():
@@ -145,4 +172,4 @@ def test_published_draws():
         check(f"docs/draws/{file.name}", drawn.stdout == file.read_text(), told(drawn)[:300])
 
 
-main(test_class_folders, test_labels, test_study, test_published_draws)
+main(test_class_folders, test_labels, test_study, test_augment, test_published_draws)

@@ -19,8 +19,8 @@ import time
 import zlib
 from pathlib import Path
 
-from command import (ARCH, SECONDS, TINY, begin, check, expect, last_json, main, misuse, path, run,
-                     told, very_slow, watched)
+from command import (ARCH, SECONDS, TINY, begin, check, expect, last_json, main, misuse, path,
+                     png_size, run, told, very_slow, watched)
 
 # ---- Files --------------------------------------------------------------------------------
 
@@ -36,27 +36,6 @@ def png_bytes(rows):
     raw = b"".join(b"\0" + bytes(row) for row in rows)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw))
             + chunk(b"IEND", b""))
-
-
-def png_size(path):
-    """Width and height of a PNG whose chunks are whole and whose checksums fit."""
-    data = Path(path).read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n", "no PNG signature"
-    at, size, kinds, pixels = 8, None, [], b""
-    while at < len(data):
-        (length,) = struct.unpack(">I", data[at:at + 4])
-        kind, body = data[at + 4:at + 8], data[at + 8:at + 8 + length]
-        (checksum,) = struct.unpack(">I", data[at + 8 + length:at + 12 + length])
-        assert checksum == zlib.crc32(kind + body), f"checksum of {kind}"
-        if kind == b"IHDR":
-            size = struct.unpack(">II", body[:8])
-        if kind == b"IDAT":
-            pixels += body
-        kinds.append(kind)
-        at += 12 + length
-    assert kinds[-1] == b"IEND", "no end"
-    assert len(zlib.decompress(pixels)) >= size[0] * size[1], "too few pixels"
-    return size
 
 
 def disc():

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
-#include "data/augment.h"
 #include "engine/fault.h"
+#include "train/augmented.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/contrast.h"
@@ -117,15 +117,6 @@ fail:
     return status;
 }
 
-static swwae_status make_augment(struct run *run) {
-    const swwae_dataset *d = run->dataset;
-    swwae_status status =
-        augment_create(&run->augment, d->channels, d->height, d->width, ENGINE_SHARES);
-    run->augment.mirrored = run->settings->augment_border == BORDER_MIRROR;
-    run->augment.seed = run->settings->seed;
-    return status;
-}
-
 /* The run's own copy of the labels it was given; NULL before there is one. */
 static const char *drawn_before(const struct run *run) {
     const char *copy = run->folder.draw;
@@ -151,7 +142,8 @@ swwae_status run_prepare(struct run *run) {
     TRY(teacher_create(&run->teacher, s, run->model->network.classes));
     TRY(book(run));
     run->threads = model_threads(run->model);
-    TRY(make_augment(run));
+    TRY(augmented_create(&run->augment, run->settings, run->dataset->channels, run->dataset->height,
+                         run->dataset->width, ENGINE_SHARES));
     run->steps = count_steps(run);
     choose_measures(run);
     TRY(make_engine(run));

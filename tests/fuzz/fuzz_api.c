@@ -245,6 +245,7 @@ static swwae_status call_training(void) {
     swwae_options *options = NULL;
     swwae_memory memory = {0};
     char *drawn = NULL;
+    float images[2 * 3 * 3] = {0.5F};
     const char *run = fuzz_path("run");
     const swwae_option_info *odd = swwae_option_info_at(choose(64));
     const char *value = values[choose(sizeof values / sizeof *values)];
@@ -261,10 +262,14 @@ static swwae_status call_training(void) {
     for (size_t i = 0; odd && i < sizeof own / sizeof *own; i++)
         if (strcmp(odd->name, own[i]) == 0) odd = NULL;
     swwae_status status = odd ? swwae_options_set(options, odd->name, value) : SWWAE_OK;
-    switch (choose(5)) {
+    switch (choose(6)) {
     case 0: status = swwae_options_load(maybe(options), maybe(fuzz_path("config.json"))); break;
     case 1: status = swwae_draw_labels(maybe(options), maybe(&drawn)); break;
     case 2: status = swwae_train_memory(maybe(options), maybe(&memory)); break;
+    case 3:
+        status = swwae_augment(maybe(options), maybe(images), choose(3), 1, (int)choose(4),
+                               (int)choose(4), choose(9));
+        break;
     default: {
         char *moment = moments[choose(4)];
         status = swwae_train(maybe(options), stop_at_once, moment);
