@@ -21,8 +21,11 @@ static const char *const shared[] = {
     "data", "pad", "recipe", "augment", "augment-border", "augment-strength", "seed"};
 static const struct arg own[] = {
     {.name = "first", .argument = "I", .fallback = "0", .help = "number of the first image"},
-    {.name = "count", .argument = "N", .fallback = "10", .help = "how many images"},
-    {.name = "rows", .argument = "N", .fallback = "4", .help = "how many changes of each"},
+    {.name = "count", .argument = "N", .fallback = "10", .help = "how many images, at most 100"},
+    {.name = "rows",
+     .argument = "N",
+     .fallback = "4",
+     .help = "how many changes of each, at most 100"},
     {.name = "out",
      .argument = "FILE.png",
      .fallback = "augment.png",
@@ -109,8 +112,8 @@ enum outcome command_augment(int argc, char **argv) {
     if (args.operand_count)
         return report_misused(args.command, "unexpected argument \"%s\"", args.operands[0]);
     if (!args_number(&args, "first", 0, INT32_MAX, 0, &wanted.first) ||
-        !args_number(&args, "count", 1, 1000, 10, &wanted.count) ||
-        !args_number(&args, "rows", 1, 1000, 4, &wanted.rows) ||
+        !args_number(&args, "count", 1, 100, 10, &wanted.count) ||
+        !args_number(&args, "rows", 1, 100, 4, &wanted.rows) ||
         !args_number(&args, "zoom", 1, 16, 4, &wanted.zoom))
         return OUTCOME_MISUSED;
     if (args_given(&args, "out")) wanted.out = args_value(&args, "out");
