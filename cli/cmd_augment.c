@@ -79,8 +79,8 @@ static enum outcome open_and_draw(const struct args *args, const swwae_options *
     swwae_dataset *dataset = NULL;
     enum outcome outcome;
     const char *data = swwae_options_get(options, "data");
-    if (swwae_dataset_open(&dataset, data, SWWAE_SPLIT_TRAIN,
-                           atoi(swwae_options_get(options, "pad"))) != SWWAE_OK)
+    const long pad = strtol(swwae_options_get(options, "pad"), NULL, 10);
+    if (swwae_dataset_open(&dataset, data, SWWAE_SPLIT_TRAIN, (int)pad) != SWWAE_OK)
         return report_library(args->command);
     const long left = (long)swwae_dataset_count(dataset) - wanted->first;
     if (left < wanted->count && left > 0 && !args_given(args, "count")) wanted->count = left;
