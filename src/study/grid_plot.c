@@ -30,8 +30,8 @@ size_t grid_plot_axis(char *text, size_t size, char axis, const struct grid_span
     static const int steps[] = {1, 2, 3, 5, 7}; /* of each power of ten; narrow: even ones */
     const double low = (span->low > 0 ? span->low : 1) / AXIS_MARGIN;
     const double high = (span->high > 0 ? span->high : 100) * AXIS_MARGIN;
-    const double ten = pow(10, floor(log10((high - low) / 2)));
-    const double even = high - low > 10 * ten ? 2 * ten : ten; /* 2 to 10 of them */
+    const double width = high - low, ten = pow(10, floor(log10(width / 4)));
+    const double even = ten * (width > 20 * ten ? 5 : width > 10 * ten ? 2 : 1);
     const bool narrow = high <= 3 * low;
     char number[NUMBER_TEXT], end[NUMBER_TEXT];
     number_print_short(number, low);
