@@ -32,10 +32,9 @@ enum outcome command_labels(int argc, char **argv) {
         return report_misused(args.command, "unexpected argument \"%s\"", args.operands[0]);
     if (!args_given(&args, "labels"))
         return report_misused(args.command, "how many labels? give --labels N");
-    swwae_status status = swwae_options_create(&options);
-    for (size_t i = 0; i < count && status == SWWAE_OK; i++)
-        if (table[i].value) status = swwae_options_set(options, table[i].name, table[i].value);
-    if (status == SWWAE_OK) status = swwae_draw_labels(options, &text);
+    if (swwae_options_create(&options) != SWWAE_OK) return report_library(args.command);
+    if (!options_take(options, &args, &outcome)) goto done;
+    const swwae_status status = swwae_draw_labels(options, &text);
     outcome = OUTCOME_DONE;
     if (status == SWWAE_E_ARGUMENT)
         outcome = report_misused(args.command, "%s", swwae_last_error());
@@ -44,6 +43,7 @@ enum outcome command_labels(int argc, char **argv) {
     else
         fputs(text, stdout); /* a failed write is told by main */
     swwae_text_free(text);
+done:
     swwae_options_free(options);
     return outcome;
 }

@@ -31,6 +31,7 @@ size_t grid_plot_axis(char *text, size_t size, char axis, const struct grid_span
     const double low = (span->low > 0 ? span->low : 1) / AXIS_MARGIN;
     const double high = (span->high > 0 ? span->high : 100) * AXIS_MARGIN;
     const double width = high - low, ten = pow(10, floor(log10(width / 4)));
+    /* 4 to 10 steps */
     const double even = ten * (width > 20 * ten ? 5 : width > 10 * ten ? 2 : 1);
     const bool narrow = high <= 3 * low;
     char number[NUMBER_TEXT], end[NUMBER_TEXT];

@@ -127,8 +127,7 @@ const struct option option_table[] = {
       "random changes of training images: affine (turned by 15 degrees, scaled by 15 %, sheared by "
       "0.2, moved by 2 pixels of 32, at most), shift (by whole pixels, 2 of 32), mirror, elastic "
       "(bent, by 2 pixels of 32 at most), colour (contrast, brightness, saturation, channels), "
-      "erase "
-      "(a rectangle of 3/8 of the sides); several with commas between them"},
+      "erase (a rectangle of 3/8 of the sides); several with commas between them"},
      .kind = FLAGS,
      .offset = AT(augment),
      .words = "affine|shift|mirror|elastic|colour|erase"},
