@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "augment --augment LIST|--recipe NAME [options]\n";
+static const char usage[] = "augment [options]\n";
 static const char about[] =
     "Draws training images in the first row of a PNG and below what random changes make of them, "
     "in every row by other draws. Look at it before you train: what changes a class teaches the "
     "wrong one.";
 static const char examples[] =
+    "  swwae augment --data fashion-mnist                    as trainings with few labels do\n"
     "  swwae augment --data fashion-mnist --recipe photo\n"
     "  swwae augment --data mnist --augment affine,elastic --augment-strength 2\n"
     "  swwae augment --data photos --augment colour,erase --rows 6 --out changes.png\n";
@@ -117,11 +118,16 @@ enum outcome command_augment(int argc, char **argv) {
         !args_number(&args, "zoom", 1, 16, 4, &wanted.zoom))
         return OUTCOME_MISUSED;
     if (args_given(&args, "out")) wanted.out = args_value(&args, "out");
-    if (swwae_options_create(&options) != SWWAE_OK) return report_library(args.command);
+    /* some label: without --augment or another --recipe, what auto changes for few of them */
+    if (swwae_options_create(&options) != SWWAE_OK ||
+        swwae_options_set(options, "labels", "1") != SWWAE_OK) {
+        swwae_options_free(options);
+        return report_library(args.command);
+    }
     if (options_take(options, &args, &outcome)) {
         if (strcmp(swwae_options_get(options, "augment"), "none") == 0)
             outcome = report_misused(args.command, "which changes? give --augment LIST, such as "
-                                                   "shift,mirror, or --recipe plus|photo");
+                                                   "shift,mirror, or --recipe auto|plus|photo");
         else
             outcome = open_and_draw(&args, options, &wanted);
     }

@@ -21,10 +21,9 @@ static const char about[] =
     "(config.json) and every measurement (metrics.csv). Ctrl-C stops and saves.";
 static const char examples[] =
     "  swwae train --data shapes --epochs 2                 needs no files\n"
-    "  swwae train --data mnist --pad 32 --labels 100 --lambda-rec 1 --lambda-m 0.2\n"
-    "                                                       100 labels, the rest without\n"
-    "  swwae train --data mnist --pad 32 --labels 100 --recipe plus\n"
-    "                                                       the same, with far fewer errors\n"
+    "  swwae train --data mnist --pad 32 --labels 100       100 labels, the rest without\n"
+    "  swwae train --data mnist --pad 32 --labels 100 --recipe none --lambda-m 0.2\n"
+    "                                                       the same with nothing but the loss\n"
     "  swwae train --arch '(16)5c-(32)3c-2p' --labels none  no classes: an auto-encoder\n"
     "  swwae train --config runs/shapes-1/config.json --out runs/again --seed 2\n"
     "  swwae train --resume runs/shapes-1 --epochs 20       longer than first asked\n";
@@ -105,7 +104,7 @@ struct training {
     uint64_t step;
     double epoch;
     bool json, stopping;
-    bool few; /* labels for some of the images, and nothing that makes the most of the others */
+    bool few; /* labels for some of the images, and --recipe auto for the others */
 };
 
 static void keep_run(struct training *training, const char *path) {
@@ -183,8 +182,8 @@ static void print_end(const struct training *training, double seconds) {
         printf("       swwae reconstruct %s --where all\n", word);
     printf("       swwae info %s\n", word);
     if (training->few)
-        puts("hint   few labels: --recipe plus (digits, letters) or --recipe photo (photographs, "
-             "clothes) makes more of them");
+        puts("hint   few labels: --recipe photo (photographs, clothes) or --recipe plus (digits, "
+             "letters) can do better than auto");
 }
 
 static enum outcome finish(struct training *training, const struct args *args, swwae_status status,
@@ -232,11 +231,8 @@ static bool check_resume(const struct args *args, enum outcome *outcome) {
 }
 
 static bool has_few_labels(const swwae_options *options) {
-    const char *labels = swwae_options_get(options, "labels");
-    return strcmp(swwae_options_get(options, "recipe"), "none") == 0 &&
-           strcmp(swwae_options_get(options, "pseudo-labels"), "0") == 0 &&
-           strcmp(swwae_options_get(options, "consistency"), "0") == 0 &&
-           strcmp(labels, "all") != 0 && strcmp(labels, "none") != 0;
+    return strcmp(swwae_options_get(options, "recipe"), "auto") == 0 &&
+           strcmp(swwae_options_get(options, "pseudo-labels"), "0") != 0;
 }
 
 enum outcome command_train(int argc, char **argv) {

@@ -97,8 +97,9 @@ static inline swwae_options *options_of(va_list pairs) {
     swwae_options *options;
     assert_int_equal(swwae_options_create(&options), SWWAE_OK);
     const char *name;
-    const char *const base[][2] = {{"arch", ARCH},  {"validation", "40"}, {"epochs", "3"},
-                                   {"batch", "16"}, {"lr", "0.01"},       {"threads", "1"}};
+    const char *const base[][2] = {{"recipe", "none"}, {"arch", ARCH},  {"validation", "40"},
+                                   {"epochs", "3"},    {"batch", "16"}, {"lr", "0.01"},
+                                   {"threads", "1"}};
     assert_int_equal(swwae_options_set(options, "data", small_data()), SWWAE_OK);
     for (size_t i = 0; i < sizeof base / sizeof *base; i++)
         assert_int_equal(swwae_options_set(options, base[i][0], base[i][1]), SWWAE_OK);

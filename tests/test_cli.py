@@ -250,10 +250,12 @@ def test_train():
     check("train: next commands can be pasted", result.returncode == 0
           and "\nnext   swwae eval 'it'\\''s'\n" in result.stdout, told(result))
     check("train: no hint where all images are labelled", "hint" not in result.stdout, told(result))
-    for more, hinted in (((), True), (("--recipe", "plus"), False), (("--consistency", "1"), False)):
+    for more, auto in (((), True), (("--recipe", "plus"), False), (("--recipe", "none"), False)):
         result = run("train", *TINY, "--labels", "20", "--steps", "3", *more)
-        check(f"train: few labels and {more}: hint {hinted}", result.returncode == 0
-              and ("\nhint   few labels: --recipe " in result.stdout) == hinted, told(result))
+        check(f"train: few labels and {more}: told {auto}", result.returncode == 0
+              and ("\nhint   few labels: --recipe " in result.stdout) == auto
+              and ("few labels: trains with changed images, " in result.stderr) == auto,
+              told(result))
     result = run("train", "--config", "run one/config.json", "--out", "again", "--quiet")
     same = Path("run one/model.safetensors").read_bytes() == \
         Path("again/model.safetensors").read_bytes() if result.returncode == 0 else False

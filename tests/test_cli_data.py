@@ -156,9 +156,12 @@ def test_augment():
     expect("augment: images that are not there", [*command, "--augment", "erase", "--first", "6"],
            1, "swwae augment: ./changed has 6 training images, numbered from 0; 10 from number 6 on "
            "were asked for\n")
-    expect("augment: nothing to draw", command, 2,
+    result = run(*command, "--augment-strength", "2")
+    check("augment: by default as for few labels", "--augment affine --augment-border mirror "
+          "--augment-strength 2\n" in result.stdout, told(result))
+    expect("augment: nothing to draw", [*command, "--recipe", "none"], 2,
            misuse("augment", "which changes? give --augment LIST, such as shift,mirror, or "
-                  "--recipe plus|photo"))
+                  "--recipe auto|plus|photo"))
 
 
 def test_published_draws():

@@ -249,8 +249,55 @@ static void test_recipe(void **state) {
             assert_string_equal(swwae_options_get(options, info->name), info->fallback);
     }
     refuses(options, "recipe", "minus",
-            "option --recipe: \"minus\" found, expected none|plain|plus|photo");
+            "option --recipe: \"minus\" found, expected auto|none|plain|plus|photo");
     swwae_options_free(options);
+}
+
+/* The default recipe sets nothing but for few labels that classes can be learned from. */
+static void test_recipe_auto(void **state) {
+    (void)state;
+    swwae_options *options = fresh();
+    const struct settings *s = &options->settings;
+    static const char *const off[][3] = {{"labels", "all", "100"},
+                                         {"labels", "none", "100"},
+                                         {"recipe", "none", "auto"},
+                                         {"lambda-nll", "0", "1"},
+                                         {"init-from", "runs/other", "none"},
+                                         {"arch", "(4)3c-2p", "(4)3c-2p-10fc"}};
+    assert_string_equal(swwae_options_get(options, "recipe"), "auto");
+    assert_true(s->augment == 0 && s->pseudo_labels == 0 && s->steps == 0);
+    assert_int_equal(swwae_options_set(options, "lr", "0.5"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "labels", "100"), SWWAE_OK);
+    assert_true(options_auto(options) && !options_given(options, "augment"));
+    assert_true(s->augment != 0 && s->pseudo_labels > 0 && s->steps > 0 && s->lr == 0.5);
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
+        assert_int_equal(swwae_options_set(options, off[i][0], off[i][1]), SWWAE_OK);
+        assert_true(!options_auto(options) && s->augment == 0 && s->pseudo_labels == 0);
+        assert_true(s->lr == 0.5);
+        assert_int_equal(swwae_options_set(options, off[i][0], off[i][2]), SWWAE_OK);
+        assert_true(options_auto(options) && s->augment != 0);
+    }
+    assert_int_equal(swwae_options_set(options, "labels", "all"), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "label-file", "draw.csv"), SWWAE_OK);
+    assert_true(options_auto(options) && s->pseudo_labels > 0);
+    swwae_options_free(options);
+}
+
+/* A recipe's steps do not stand against epochs that are asked for. */
+static void test_recipe_epochs(void **state) {
+    (void)state;
+    for (int before = 0; before < 2; before++) {
+        swwae_options *options = fresh();
+        const struct settings *s = &options->settings;
+        if (before) assert_int_equal(swwae_options_set(options, "epochs", "2"), SWWAE_OK);
+        assert_int_equal(swwae_options_set(options, "recipe", "photo"), SWWAE_OK);
+        assert_true(before ? s->steps == 0 : s->steps > 0);
+        if (!before) assert_int_equal(swwae_options_set(options, "epochs", "2"), SWWAE_OK);
+        assert_true(s->steps == 0 && s->epochs == 2 && s->augment != 0);
+        assert_int_equal(swwae_options_set(options, "steps", "7"), SWWAE_OK);
+        assert_true(s->steps == 7);
+        swwae_options_free(options);
+    }
 }
 
 static void test_unknown(void **state) {
@@ -376,6 +423,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_set),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_recipe),
+        cmocka_unit_test(test_recipe_auto), cmocka_unit_test(test_recipe_epochs),
         cmocka_unit_test(test_unknown),  cmocka_unit_test(test_load),
         cmocka_unit_test(test_json),     cmocka_unit_test(test_numbers),
     };

@@ -12,7 +12,8 @@ from kill_trainings import digest
 
 SECONDS = 300
 TRAINING = ["--data", "shapes", "--arch", "(8)3c-(8)3c-2p-(16)3c-2p-10fc", "--batch", "16",
-            "--labels", "100", "--validation", "100", "--steps", "60", "--checkpoint-every", "3"]
+            "--labels", "100", "--recipe", "none", "--validation", "100", "--steps", "60",
+            "--checkpoint-every", "3"]
 PATHS = {
     "default": {}, "plain": {"SWWAE_ISA": "plain"}, "avx2": {"SWWAE_ISA": "avx2"},
     "avx512": {"SWWAE_ISA": "avx512"}, "dense": {"SWWAE_SPARSE": "0"},
@@ -21,7 +22,7 @@ PATHS = {
 }
 ISAS = ("plain", "avx2", "avx512")
 CURVE = ["--data", "shapes", "--arch", "(8)3c-2p-(16)3c-2p-10fc", "--batch", "16", "--labels", "100",
-         "--validation", "0", "--lambda-rec", "0", "--lambda-m", "0", "--lr", "0.003", "--steps", "300"]
+         "--recipe", "none", "--validation", "0", "--lambda-rec", "0", "--lambda-m", "0", "--lr", "0.003", "--steps", "300"]
 BOUND = 1e-3  # of the losses, relative; found: 1.2e-5
 
 

@@ -25,6 +25,8 @@ static swwae_status complete_options(struct study *study) {
               "values it compares",
               *name, swwae_options_get(study->given, *name), study->kind->info.name);
     TRY(options_copy(&study->options, study->given));
+    if (!options_given(study->given, "recipe"))
+        TRY(swwae_options_set(study->options, "recipe", "none")); /* nothing unasked for */
     for (const struct study_value *v = study->kind->values; v->name; v++)
         if (!options_given(study->given, v->name) &&
             !(strcmp(v->name, "epochs") == 0 && options_given(study->given, "steps")) &&

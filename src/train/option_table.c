@@ -4,10 +4,12 @@
 #define AT(member) offsetof(struct settings, member)
 
 const struct option option_table[] = {
-    {{"recipe", "none|plain|plus|photo", "none",
-      "settings found best for few labels, for all options that are not given: plain, one net and "
-      "one loss; plus, with changed images, pseudo-labels and consistency; photo, for images that "
-      "may be mirrored, with changed images and pseudo-labels"},
+    {{"recipe", "auto|none|plain|plus|photo", "auto",
+      "settings found good for few labels, for all options that are not given: plus, for digits "
+      "and letters, with changed images, pseudo-labels and consistency; photo, for images that may "
+      "be mirrored, with changed images and pseudo-labels; plain, one net and one loss; auto, with "
+      "--labels N or --label-file as photo without mirroring, else none; none, each option's own "
+      "default"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",

@@ -96,13 +96,26 @@ fail:
     return status;
 }
 
+bool options_auto(const swwae_options *options) {
+    const struct settings *s = &options->settings;
+    struct notation notation;
+    return s->recipe == RECIPE_AUTO && (s->labels > 0 || strcmp(s->label_file, "none") != 0) &&
+           s->lambda_nll > 0 && strcmp(s->init_from, INIT_RANDOM) == 0 &&
+           notation_parse(&notation, s->arch) == SWWAE_OK && notation.fcs > 0;
+}
+
 /* Everything that was not given becomes what the recipe says, or its default. */
 static swwae_status follow_recipe(swwae_options *options) {
     swwae_status status = SWWAE_OK;
-    for (size_t i = 0; i < option_count; i++)
-        if (!(options->given >> i & 1))
-            TRY(fill(options, i,
-                     recipes_value(options->settings.recipe, option_table[i].info.name)));
+    const int recipe = options->settings.recipe;
+    const bool any = recipe != RECIPE_AUTO || options_auto(options);
+    for (size_t i = 0; i < option_count; i++) {
+        const char *name = option_table[i].info.name;
+        if (options->given >> i & 1) continue;
+        /* given epochs are not outdone by a recipe's steps */
+        const bool epochs = !strcmp(name, "steps") && options_given(options, "epochs");
+        TRY(fill(options, i, any && !epochs ? recipes_value(recipe, name) : NULL));
+    }
 fail:
     return status;
 }
@@ -122,8 +135,7 @@ swwae_status swwae_options_set(swwae_options *options, const char *name, const c
     free(options->text[i]);
     options->text[i] = text;
     options->given |= UINT64_C(1) << i;
-    if (option_table[i].offset == offsetof(struct settings, recipe)) return follow_recipe(options);
-    return SWWAE_OK;
+    return follow_recipe(options);
 fail:
     free(text);
     return status;

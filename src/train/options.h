@@ -38,7 +38,7 @@ struct reals {
 
 /* The typed values behind the public, opaque swwae_options. */
 struct settings {
-    int recipe;               /* --recipe none|plain|plus|photo  none; recipes.h */
+    int recipe;               /* --recipe auto|none|plain|plus|photo  auto; recipes.h */
     char data[512];           /* --data NAME|DIR        fashion-mnist */
     char arch[NOTATION_TEXT]; /* --arch NOTATION        (64)5c-2p-(64)3c-2p-(64)3c-2p-10fc */
     long labels;              /* --labels N|all|none    all */
@@ -107,6 +107,10 @@ struct swwae_options {
 
 /* True when the user set it. name is in the table. */
 bool options_given(const swwae_options *options, const char *name);
+
+/* True when --recipe auto sets something: some images are labelled, to learn classes from, and the
+ * weights are random, so that any --norm fits them. */
+bool options_auto(const swwae_options *options);
 
 /* True when any text is a value of it, so that "1" is not a number there. */
 bool options_free_text(const char *name);

@@ -31,8 +31,15 @@ static const struct setting photo[] = {{"augment", "shift,mirror,colour,erase"},
                                        {"steps", "10000"},
                                        {NULL, NULL}};
 
+/* As photo, for images of any kind: nothing is mirrored. */
+static const struct setting few[] = {
+    {"augment", "affine"},      {"augment-border", "mirror"}, {"average", "0.998"},
+    {"pseudo-labels", "0.8"},   {"balance", "yes"},           {"teacher-augment", "0.5"},
+    {"labelled-share", "0.5"},  {"weight-decay", "0.2"},      {"lr", "0.003"},
+    {"norm", "pooled"},         {"steps", "10000"},           {NULL, NULL}};
+
 static const struct setting *const recipes[] = {
-    [RECIPE_PLAIN] = plain, [RECIPE_PLUS] = plus, [RECIPE_PHOTO] = photo};
+    [RECIPE_AUTO] = few, [RECIPE_PLAIN] = plain, [RECIPE_PLUS] = plus, [RECIPE_PHOTO] = photo};
 
 const char *recipes_value(int recipe, const char *name) {
     const struct setting *s = recipes[recipe];

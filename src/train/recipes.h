@@ -3,9 +3,10 @@
 #define SWWAE_TRAIN_RECIPES_H
 
 /* In the order of --recipe's words. */
-enum { RECIPE_NONE = 0, RECIPE_PLAIN, RECIPE_PLUS, RECIPE_PHOTO };
+enum { RECIPE_AUTO = 0, RECIPE_NONE, RECIPE_PLAIN, RECIPE_PLUS, RECIPE_PHOTO };
 
-/* What the recipe sets the option `name` to; NULL: the option's own default. */
+/* What the recipe sets the option `name` to; NULL: the option's own default. RECIPE_AUTO: for few
+ * labels (options_auto). */
 const char *recipes_value(int recipe, const char *name);
 
 #endif

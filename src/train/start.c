@@ -12,12 +12,20 @@
 #include "train/number.h"
 #include "train/recipe.h"
 #include "train/run.h"
+#include "train/teacher.h"
 
 static void tell_about_validation(struct run *run) {
     if (!run->draw.validation_count)
         report_message(&run->reporter,
                        "there is no validation set, so " MODEL_FILE " holds the last model, not "
                        "the best one");
+}
+
+static void tell_about_recipe(struct run *run) {
+    if (options_auto(run->options) && teacher_wanted(run->settings))
+        report_message(&run->reporter,
+                       "few labels: trains with changed images, pseudo-labels and what else "
+                       "--recipe auto sets; --recipe none: with nothing but what is given");
 }
 
 /* The weights of step 0. A run that goes on has them from its checkpoint, so that it needs the
@@ -89,6 +97,7 @@ static swwae_status train_new(struct rewind *rewind, const swwae_options *option
     TRY(folder_write_config(&run.folder, run.options));
     TRY(begin(&run));
     started = true;
+    tell_about_recipe(&run);
     tell_about_validation(&run);
     TRY(run_train(&run));
 fail:
