@@ -157,7 +157,7 @@ def test_augment():
            1, "swwae augment: ./changed has 6 training images, numbered from 0; 10 from number 6 on "
            "were asked for\n")
     result = run(*command, "--augment-strength", "2")
-    check("augment: by default as for few labels", "--augment affine --augment-border mirror "
+    check("augment: by default as for few labels", "--augment affine,erase --augment-border mirror "
           "--augment-strength 2\n" in result.stdout, told(result))
     expect("augment: nothing to draw", [*command, "--recipe", "none"], 2,
            misuse("augment", "which changes? give --augment LIST, such as shift,mirror, or "

@@ -277,7 +277,11 @@ static void test_recipe_auto(void **state) {
         assert_int_equal(swwae_options_set(options, off[i][0], off[i][2]), SWWAE_OK);
         assert_true(options_auto(options) && s->augment != 0);
     }
+    assert_true(s->norm == NORM_POOLED);
+    assert_int_equal(swwae_options_set(options, "beta", "hard,20"), SWWAE_OK);
+    assert_true(s->norm == NORM_BATCH);
     assert_int_equal(swwae_options_set(options, "labels", "all"), SWWAE_OK);
+    assert_true(s->norm == NORM_NONE);
     assert_int_equal(swwae_options_set(options, "label-file", "draw.csv"), SWWAE_OK);
     assert_true(options_auto(options) && s->pseudo_labels > 0);
     swwae_options_free(options);
@@ -421,11 +425,11 @@ static void test_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_set),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_recipe),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_set),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_recipe),
         cmocka_unit_test(test_recipe_auto), cmocka_unit_test(test_recipe_epochs),
-        cmocka_unit_test(test_unknown),  cmocka_unit_test(test_load),
-        cmocka_unit_test(test_json),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_load),
+        cmocka_unit_test(test_json),        cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, temporary_make, temporary_remove);
 }

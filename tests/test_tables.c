@@ -420,7 +420,7 @@ static void test_ablation(void **state) {
     for (int i = 0; i < 9; i++) at = strchr(at, ',') + 1; /* to_without */
     assert_true(fabs(strtod(at, NULL) - worth.mean) < 1e-5);
     free(line);
-    free(line_of("ablation", "errors.dat", "7 ")); /* its place in the plot, from below */
+    free(line_of("ablation", "errors.dat", "6 ")); /* its place in the plot, from below */
 
     swwae_options *own;
     well(swwae_options_create(&own));

@@ -104,18 +104,29 @@ bool options_auto(const swwae_options *options) {
            notation_parse(&notation, s->arch) == SWWAE_OK && notation.fcs > 0;
 }
 
+static bool soft(const struct reals *beta) {
+    for (int k = 0; k < beta->count; k++)
+        if (beta->value[k] > 0) return true;
+    return false;
+}
+
+/* What the recipe makes of an option that was not given; NULL: its default. */
+static const char *recipe_value(const swwae_options *options, const char *name) {
+    const struct settings *s = &options->settings;
+    if (s->recipe == RECIPE_AUTO && !options_auto(options)) return NULL;
+    /* the epochs that were asked for, not the recipe's steps */
+    if (!strcmp(name, "steps") && options_given(options, "epochs")) return NULL;
+    const char *value = recipes_value(s->recipe, name);
+    /* a soft pool cannot be normalised after it */
+    return value && !strcmp(value, "pooled") && soft(&s->beta) ? "batch" : value;
+}
+
 /* Everything that was not given becomes what the recipe says, or its default. */
 static swwae_status follow_recipe(swwae_options *options) {
     swwae_status status = SWWAE_OK;
-    const int recipe = options->settings.recipe;
-    const bool any = recipe != RECIPE_AUTO || options_auto(options);
-    for (size_t i = 0; i < option_count; i++) {
-        const char *name = option_table[i].info.name;
-        if (options->given >> i & 1) continue;
-        /* given epochs are not outdone by a recipe's steps */
-        const bool epochs = !strcmp(name, "steps") && options_given(options, "epochs");
-        TRY(fill(options, i, any && !epochs ? recipes_value(recipe, name) : NULL));
-    }
+    for (size_t i = 0; i < option_count; i++)
+        if (!(options->given >> i & 1))
+            TRY(fill(options, i, recipe_value(options, option_table[i].info.name)));
 fail:
     return status;
 }
