@@ -31,7 +31,7 @@ struct grid_row {
     const char *const *candidates; /* more options to choose from, ended by NULL; NULL: none */
     int candidates_with_all; /* the first so many, where all images are labelled; 0: all of them */
     const char *without; /* the row that is the same but without decoder, to compare with; NULL */
-    int times;           /* as many times the study's steps, unless those are given; 0: once */
+    double times;        /* as many times the study's steps, unless those are given; 0: once */
     bool pretrained;     /* begins with the model of the plan's unsupervised training */
     struct grid_paper paper;
 };

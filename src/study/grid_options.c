@@ -1,5 +1,6 @@
 /* grid_options.c - what the trainings of a table's rows change of the study's options; see grid.h.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "study/grid.h"
@@ -29,11 +30,11 @@ static swwae_status set_seed(swwae_options *options, const struct grid *grid, in
 }
 
 /* Multiplies the study's steps, unless they were given. */
-static swwae_status more_steps(swwae_options *options, const struct grid *grid, int times) {
+static swwae_status more_steps(swwae_options *options, const struct grid *grid, double times) {
     char text[32];
     const bool free = !options_given(grid->study->given, "steps") && options->settings.steps > 0;
-    if (times <= 1 || !free) return SWWAE_OK;
-    snprintf(text, sizeof text, "%ld", times * options->settings.steps);
+    if (times == 0 || !free) return SWWAE_OK;
+    snprintf(text, sizeof text, "%.0f", round(times * (double)options->settings.steps));
     return swwae_options_set(options, "steps", text);
 }
 

@@ -313,7 +313,7 @@ static void print_rows(FILE *to, const struct grid *grid) {
             between = "; ";
         }
         if (row->times) {
-            fprintf(to, "%s%d times the steps", between, row->times);
+            fprintf(to, "%s%g times the steps", between, row->times);
             between = "; ";
         }
         fprintf(to, "%s |\n", !row->candidates ? "" : *between ? "; the rest chosen" : "chosen");
