@@ -182,8 +182,8 @@ static void print_end(const struct training *training, double seconds) {
         printf("       swwae reconstruct %s --where all\n", word);
     printf("       swwae info %s\n", word);
     if (training->few)
-        puts("hint   few labels: --recipe photo (photographs, clothes) or --recipe plus (digits, "
-             "letters) can do better than auto");
+        puts("hint   few labels: --recipe photo does better on photographs, clothes and what else "
+             "may be mirrored");
 }
 
 static enum outcome finish(struct training *training, const struct args *args, swwae_status status,

@@ -5,11 +5,10 @@
 
 const struct option option_table[] = {
     {{"recipe", "auto|none|plain|plus|photo", "auto",
-      "settings found good for few labels, for all options that are not given: plus, for digits "
-      "and letters, with changed images, pseudo-labels and consistency; photo, for images that may "
-      "be mirrored, with changed images and pseudo-labels; plain, one net and one loss; auto, with "
-      "--labels N or --label-file as photo without mirroring, else none; none, each option's own "
-      "default"},
+      "settings found best for few labels, for all options that are not given: plus, with changed "
+      "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
+      "plain, one net and one loss; auto, plus where --labels N or --label-file name some images, "
+      "else none; none, each option's own default"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",

@@ -25,7 +25,7 @@ static void tell_about_recipe(struct run *run) {
     if (options_auto(run->options) && teacher_wanted(run->settings))
         report_message(&run->reporter,
                        "few labels: trains with changed images, pseudo-labels and what else "
-                       "--recipe auto sets; --recipe none: with nothing but what is given");
+                       "--recipe plus sets; --recipe none: with nothing but what is given");
 }
 
 /* The weights of step 0. A run that goes on has them from its checkpoint, so that it needs the
