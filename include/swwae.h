@@ -292,10 +292,11 @@ SWWAE_API const swwae_option_info *swwae_option_info_at(size_t i);
 
 SWWAE_API swwae_status swwae_options_create(swwae_options **options);
 SWWAE_API void swwae_options_free(swwae_options *options);
-/* Sets one option from text. The message names the option, the value and what is allowed. */
+/* Sets one option from text. The message names the option, the value and what is allowed. Options
+ * that are not set follow the recipe, which for few labels is not "none" (docs/recipes.md). */
 SWWAE_API swwae_status swwae_options_set(swwae_options *options, const char *name,
                                          const char *value);
-/* The current value as text, NULL for an unknown name. Valid until the option is set again. */
+/* The current value as text, NULL for an unknown name. Valid until an option is set. */
 SWWAE_API const char *swwae_options_get(const swwae_options *options, const char *name);
 /* Sets every option a JSON file names (a run's config.json, for instance). */
 SWWAE_API swwae_status swwae_options_load(swwae_options *options, const char *path);

@@ -84,6 +84,8 @@ void swwae_options_free(swwae_options *options) {
 /* A value without `given`: a default, or a recipe's. text NULL: the default. */
 static swwae_status fill(swwae_options *options, size_t i, const char *text) {
     swwae_status status = SWWAE_OK;
+    const char *now = options->text[i];
+    if (now == text || (now && text && !strcmp(now, text))) return SWWAE_OK;
     char *copy = text ? strdup(text) : NULL;
     CHECK(copy || !text, SWWAE_E_MEMORY, "no memory for option --%s", option_table[i].info.name);
     TRY(option_read(&options->settings, &option_table[i],
