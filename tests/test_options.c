@@ -259,6 +259,7 @@ static void test_recipe_auto(void **state) {
     swwae_options *options = fresh();
     const struct settings *s = &options->settings;
     static const char *const off[][3] = {{"labels", "all", "100"},
+                                         {"labels", "10001", "10000"},
                                          {"labels", "none", "100"},
                                          {"recipe", "none", "auto"},
                                          {"lambda-nll", "0", "1"},
@@ -284,6 +285,8 @@ static void test_recipe_auto(void **state) {
     assert_true(s->norm == NORM_NONE);
     assert_int_equal(swwae_options_set(options, "label-file", "draw.csv"), SWWAE_OK);
     assert_true(options_auto(options) && s->pseudo_labels > 0);
+    assert_int_equal(swwae_options_set(options, "labels", "20000"), SWWAE_OK);
+    assert_true(options_auto(options)); /* the file was known to be few before it was counted */
     swwae_options_free(options);
 }
 

@@ -7,8 +7,8 @@ const struct option option_table[] = {
     {{"recipe", "auto|none|plain|plus|photo", "auto",
       "settings found best for few labels, for all options that are not given: plus, with changed "
       "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
-      "plain, one net and one loss; auto, plus where --labels N or --label-file name some images, "
-      "else none; none, each option's own default"},
+      "plain, one net and one loss; auto, plus for at most 10000 labels (--labels N, "
+      "--label-file), else none; none, each option's own default"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",

@@ -101,8 +101,10 @@ fail:
 bool options_auto(const swwae_options *options) {
     const struct settings *s = &options->settings;
     struct notation notation;
-    return s->recipe == RECIPE_AUTO && (s->labels > 0 || strcmp(s->label_file, "none") != 0) &&
-           s->lambda_nll > 0 && strcmp(s->init_from, INIT_RANDOM) == 0 &&
+    const bool few = strcmp(s->label_file, "none") != 0 || /* which sets labels, when it is read */
+                     (s->labels > 0 && s->labels <= FEW_LABELS);
+    return s->recipe == RECIPE_AUTO && few && s->lambda_nll > 0 &&
+           strcmp(s->init_from, INIT_RANDOM) == 0 &&
            notation_parse(&notation, s->arch) == SWWAE_OK && notation.fcs > 0;
 }
 

@@ -24,6 +24,7 @@ enum frozen { FROZEN_NONE = 0, FROZEN_ENCODER };
 
 #define LABELS_ALL (-1L)
 #define LABELS_NONE 0L
+#define FEW_LABELS 10000L /* at most: more are worth a longer training than the recipes' */
 #define VALIDATION_AUTO (-1L)
 
 /* Largest sharpness of soft pooling; single precision holds it times any sensible value. */
@@ -108,8 +109,8 @@ struct swwae_options {
 /* True when the user set it. name is in the table. */
 bool options_given(const swwae_options *options, const char *name);
 
-/* True when --recipe auto sets something: some images are labelled, to learn classes from, and the
- * weights are random, so that any --norm fits them. */
+/* True when --recipe auto sets something: at most FEW_LABELS images, or those of a label file, are
+ * labelled, to learn classes from, and the weights are random, so that any --norm fits them. */
 bool options_auto(const swwae_options *options);
 
 /* True when any text is a value of it, so that "1" is not a number there. */
