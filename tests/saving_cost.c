@@ -114,9 +114,13 @@ static int until(const swwae_progress *progress, void *user) {
 
 /* What saving took of a training's time, in percent; -1: it failed. */
 static double measure(const char *every) {
-    const char *set[][2] = {{"data", "shapes"},          {"arch", "(16)5c-2p-(32)3c-2p-10fc"},
-                            {"labels", "100"},           {"epochs", "1000000"},
-                            {"checkpoint-every", every}, {"out", temporary_path("run")}};
+    const char *set[][2] = {{"data", "shapes"},
+                            {"arch", "(16)5c-2p-(32)3c-2p-10fc"},
+                            {"recipe", "none"},
+                            {"labels", "100"},
+                            {"epochs", "1000000"},
+                            {"checkpoint-every", every},
+                            {"out", temporary_path("run")}};
     swwae_options *options = NULL;
     swwae_status status = swwae_options_create(&options);
     for (size_t i = 0; status == SWWAE_OK && i < sizeof set / sizeof *set; i++)

@@ -22,7 +22,8 @@ PATHS = {
 }
 ISAS = ("plain", "avx2", "avx512")
 CURVE = ["--data", "shapes", "--arch", "(8)3c-2p-(16)3c-2p-10fc", "--batch", "16", "--labels", "100",
-         "--recipe", "none", "--validation", "0", "--lambda-rec", "0", "--lambda-m", "0", "--lr", "0.003", "--steps", "300"]
+         "--recipe", "none", "--validation", "0", "--lambda-rec", "0", "--lambda-m", "0", "--lr",
+         "0.003", "--steps", "300"]
 BOUND = 1e-3  # of the losses, relative; found: 1.2e-5
 
 

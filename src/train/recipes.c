@@ -25,25 +25,20 @@ static const struct setting plus[] = {{"augment", "affine,erase"},
                                       {"steps", "4000"},
                                       {NULL, NULL}};
 
-/* As plus, with the changes that photographs bear. */
+/* What photographs bear and need; the rest is as plus has it. */
 static const struct setting photo[] = {{"augment", "shift,mirror,colour,erase"},
-                                       {"augment-border", "mirror"},
                                        {"average", "0.998"},
-                                       {"pseudo-labels", "0.8"},
-                                       {"balance", "yes"},
-                                       {"teacher-augment", "0.5"},
-                                       {"labelled-share", "0.5"},
-                                       {"weight-decay", "0.2"},
-                                       {"lr", "0.003"},
-                                       {"norm", "pooled"},
                                        {"steps", "10000"},
                                        {NULL, NULL}};
 
-static const struct setting *const recipes[] = {
-    [RECIPE_AUTO] = plus, [RECIPE_PLAIN] = plain, [RECIPE_PLUS] = plus, [RECIPE_PHOTO] = photo};
+static const char *find(const struct setting *settings, const char *name) {
+    while (settings->name && strcmp(settings->name, name) != 0) settings++;
+    return settings->value;
+}
 
 const char *recipes_value(int recipe, const char *name) {
-    const struct setting *s = recipes[recipe];
-    while (s && s->name && strcmp(s->name, name) != 0) s++;
-    return s && s->name ? s->value : NULL;
+    const char *value = recipe == RECIPE_PHOTO ? find(photo, name) : NULL;
+    if (recipe == RECIPE_NONE) return NULL;
+    if (recipe == RECIPE_PLAIN) return find(plain, name);
+    return value ? value : find(plus, name);
 }
