@@ -98,6 +98,12 @@ fail:
     return status;
 }
 
+bool reals_any_positive(const struct reals *reals) {
+    for (int k = 0; k < reals->count; k++)
+        if (reals->value[k] > 0) return true;
+    return false;
+}
+
 bool options_auto(const swwae_options *options) {
     const struct settings *s = &options->settings;
     struct notation notation;
@@ -108,29 +114,24 @@ bool options_auto(const swwae_options *options) {
            notation_parse(&notation, s->arch) == SWWAE_OK && notation.fcs > 0;
 }
 
-static bool soft(const struct reals *beta) {
-    for (int k = 0; k < beta->count; k++)
-        if (beta->value[k] > 0) return true;
-    return false;
-}
-
 /* What the recipe makes of an option that was not given; NULL: its default. */
-static const char *recipe_value(const swwae_options *options, const char *name) {
-    const struct settings *s = &options->settings;
-    if (s->recipe == RECIPE_AUTO && !options_auto(options)) return NULL;
+static const char *recipe_value(const swwae_options *options, int recipe, const char *name) {
+    const char *value = recipes_value(recipe, name);
     /* the epochs that were asked for, not the recipe's steps */
     if (!strcmp(name, "steps") && options_given(options, "epochs")) return NULL;
-    const char *value = recipes_value(s->recipe, name);
     /* a soft pool cannot be normalised after it */
-    return value && !strcmp(value, "pooled") && soft(&s->beta) ? "batch" : value;
+    const bool soft = reals_any_positive(&options->settings.beta);
+    return value && !strcmp(value, "pooled") && soft ? "batch" : value;
 }
 
 /* Everything that was not given becomes what the recipe says, or its default. */
 static swwae_status follow_recipe(swwae_options *options) {
     swwae_status status = SWWAE_OK;
+    int recipe = options->settings.recipe;
+    if (recipe == RECIPE_AUTO) recipe = options_auto(options) ? RECIPE_PLUS : RECIPE_NONE;
     for (size_t i = 0; i < option_count; i++)
         if (!(options->given >> i & 1))
-            TRY(fill(options, i, recipe_value(options, option_table[i].info.name)));
+            TRY(fill(options, i, recipe_value(options, recipe, option_table[i].info.name)));
 fail:
     return status;
 }

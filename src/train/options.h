@@ -37,6 +37,8 @@ struct reals {
     int count; /* as given, 1..NOTATION_STAGES */
 };
 
+bool reals_any_positive(const struct reals *reals);
+
 /* The typed values behind the public, opaque swwae_options. */
 struct settings {
     int recipe;               /* --recipe auto|none|plain|plus|photo  auto; recipes.h */
@@ -109,8 +111,8 @@ struct swwae_options {
 /* True when the user set it. name is in the table. */
 bool options_given(const swwae_options *options, const char *name);
 
-/* True when --recipe auto sets something: at most FEW_LABELS images, or those of a label file, are
- * labelled, to learn classes from, and the weights are random, so that any --norm fits them. */
+/* True when --recipe auto sets what plus does: at most FEW_LABELS images, or those of a label file,
+ * are labelled, to learn classes from, and the weights are random, so that any --norm fits them. */
 bool options_auto(const swwae_options *options);
 
 /* True when any text is a value of it, so that "1" is not a number there. */

@@ -28,12 +28,6 @@ static swwae_status settle_nll(swwae_options *options, const struct network *net
                              : "--labels none leaves nothing to learn classes from");
 }
 
-static bool any_positive(const double *values, int count) {
-    for (int i = 0; i < count; i++)
-        if (values[i] > 0) return true;
-    return false;
-}
-
 /* The value for stage or boundary i. */
 static double value_at(const struct reals *reals, int i) {
     return reals->value[reals->count == 1 ? 0 : i];
@@ -94,7 +88,7 @@ static swwae_status settle_m(swwae_options *options, const struct network *netwo
     swwae_status status =
         check_count("lambda-m", &s->lambda_m, "inner boundary", boundaries, network->stages);
     if (status != SWWAE_OK) return status;
-    if (!any_positive(s->lambda_m.value, s->lambda_m.count)) return SWWAE_OK;
+    if (!reals_any_positive(&s->lambda_m)) return SWWAE_OK;
     if (s->layers == LAYERS_INPUT && given)
         return status_set(SWWAE_E_ARGUMENT,
                           "option --lambda-m: \"%s\" found, expected 0 because --rec-layers input "

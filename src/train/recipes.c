@@ -37,8 +37,8 @@ static const char *find(const struct setting *settings, const char *name) {
 }
 
 const char *recipes_value(int recipe, const char *name) {
-    const char *value = recipe == RECIPE_PHOTO ? find(photo, name) : NULL;
     if (recipe == RECIPE_NONE) return NULL;
     if (recipe == RECIPE_PLAIN) return find(plain, name);
-    return value ? value : find(plus, name);
+    const char *own = recipe == RECIPE_PHOTO ? find(photo, name) : NULL;
+    return own ? own : find(plus, name);
 }

@@ -5,8 +5,8 @@
 /* In the order of --recipe's words. */
 enum { RECIPE_AUTO = 0, RECIPE_NONE, RECIPE_PLAIN, RECIPE_PLUS, RECIPE_PHOTO };
 
-/* What the recipe sets the option `name` to; NULL: the option's own default. RECIPE_AUTO: for few
- * labels (options_auto). */
+/* What the recipe sets the option `name` to; NULL: the option's own default. Not of RECIPE_AUTO,
+ * which is one of the others (options_auto). */
 const char *recipes_value(int recipe, const char *name);
 
 #endif
