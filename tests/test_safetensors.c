@@ -17,6 +17,7 @@
 #include <zlib.h>
 
 #include "io/file.h"
+#include "shrink.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -198,7 +199,7 @@ static void changed_bytes_do_no_harm(void **state) {
     uint64_t length;
     unsigned char *bytes = sample_bytes(&size);
     memcpy(&length, bytes, 8);
-    for (size_t i = 0; i < 8 + length; i++) {
+    for (size_t i = 0; i < 8 + length; i += (size_t)shrink()) {
         unsigned char good = bytes[i];
         for (int k = 0; k < 8 + (int)LENGTH(values); k++) {
             bytes[i] = k < 8 ? (unsigned char)(good ^ 1 << k) : values[k - 8];
@@ -208,7 +209,7 @@ static void changed_bytes_do_no_harm(void **state) {
         }
         bytes[i] = good;
     }
-    assert_true(refused > 8 * length); /* most changes are noticed */
+    assert_true(refused * (size_t)shrink() > 8 * length); /* most changes are noticed */
 }
 
 static void absurd_header_lengths_are_refused(void **state) {
