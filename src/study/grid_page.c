@@ -302,14 +302,15 @@ static void print_rows(FILE *to, const struct grid *grid) {
         const struct grid_row *row = &grid->plan->rows[r];
         const char *between = "";
         const struct {
-            const char *before, *code; /* NULL: not so */
-        } parts[] = {{"begins with ", row->pretrained ? grid->plan->unsupervised : NULL},
-                     {"the choice of ", row->like},
-                     {"", row->options}};
+            const char *before, *code, *after; /* code NULL: not so */
+        } parts[] = {{"begins with ", row->pretrained ? grid->plan->unsupervised : NULL,
+                      " (its minutes are not among the row's)"},
+                     {"the choice of ", row->like, ""},
+                     {"", row->options, ""}};
         fprintf(to, "| %s | `%s` | ", row->title, row->name);
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
             if (!parts[i].code) continue;
-            fprintf(to, "%s%s`%s`", between, parts[i].before, parts[i].code);
+            fprintf(to, "%s%s`%s`%s", between, parts[i].before, parts[i].code, parts[i].after);
             between = "; ";
         }
         if (row->times) {
