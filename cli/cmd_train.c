@@ -230,8 +230,10 @@ static bool check_resume(const struct args *args, enum outcome *outcome) {
     return true;
 }
 
+/* --recipe auto changes images and gives pseudo-labels, for few labels only. */
 static bool has_few_labels(const swwae_options *options) {
     return strcmp(swwae_options_get(options, "recipe"), "auto") == 0 &&
+           strcmp(swwae_options_get(options, "augment"), "none") != 0 &&
            strcmp(swwae_options_get(options, "pseudo-labels"), "0") != 0;
 }
 
