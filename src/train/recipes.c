@@ -9,14 +9,9 @@ struct setting {
 };
 
 /* The loss of the paper alone: nothing is guessed, no image is changed. */
-static const struct setting plain[] = {{"average", "0.998"},
-                                       {"dropout", "0.8"},
-                                       {"labelled-share", "0.5"},
-                                       {"weight-decay", "0.1"},
-                                       {"lr", "0.003"},
-                                       {"norm", "pooled"},
-                                       {"steps", "5000"},
-                                       {NULL, NULL}};
+static const struct setting plain[] = {
+    {"average", "0.998"}, {"dropout", "0.8"}, {"labelled-share", "0.5"}, {"weight-decay", "0.1"},
+    {"lr", "0.003"},      {"norm", "pooled"}, {"steps", "5000"},         {NULL, NULL}};
 
 /* For images of any kind. */
 static const struct setting plus[] = {{"augment", "affine,erase"},
