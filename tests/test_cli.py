@@ -250,6 +250,9 @@ def test_train():
     check("train: next commands can be pasted", result.returncode == 0
           and "\nnext   swwae eval 'it'\\''s'\n" in result.stdout, told(result))
     check("train: no hint where all images are labelled", "hint" not in result.stdout, told(result))
+    result = run("train", *TINY, "--steps", "3", "--pseudo-labels", "0.9")
+    check("train: nor for pseudo-labels that were asked for", result.returncode == 0
+          and "hint" not in result.stdout, told(result))
     for more, auto in (((), True), (("--recipe", "plus"), False), (("--recipe", "none"), False)):
         result = run("train", *TINY, "--labels", "20", "--steps", "3", *more)
         check(f"train: few labels and {more}: told {auto}", result.returncode == 0
