@@ -286,8 +286,8 @@ static void setup_winograd(struct setup *u) {
     pack_winograd(u->winograd, u->weight, out, in, u->k.group, false);
     pack_winograd(u->winograd_back, u->weight, out, in, u->k.group, true);
     pack_winograd(u->winograd_encoder, u->weight, in, out, u->k.group, false);
-    const size_t conv = winograd_scratch(most, most, s->side, s->side, IMAGES),
-                 pool = winograd_pool_scratch(most, most, s->side, s->side, IMAGES);
+    const size_t conv = winograd_scratch(most, most),
+                 pool = winograd_pool_scratch(most, most, s->side, s->side);
     u->winograd_scratch = values((conv > pool ? conv : pool) / sizeof(float));
 }
 

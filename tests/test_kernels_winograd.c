@@ -82,8 +82,7 @@ static void setup(struct fixture *f, const struct shape *s, bool transposed) {
     pack_conv(f->direct, f->weight, s->out, s->in, 3, LANES, tested.group, transposed);
     pack_winograd(f->packed, f->weight, s->out, s->in, tested.group, transposed);
     pack_winograd(f->narrow, f->weight, s->out, s->in, reference.group, transposed);
-    const size_t bytes =
-        winograd_pool_scratch(f->y_channels, f->x_channels, s->height, s->width, s->images);
+    const size_t bytes = winograd_pool_scratch(f->y_channels, f->x_channels, s->height, s->width);
     f->scratch = aligned_alloc(64, (bytes + 63) / 64 * 64);
     assert_non_null(f->scratch);
     f->weight_bounds = calloc((size_t)(s->in * s->out * WINOGRAD_POSITIONS), sizeof(double));

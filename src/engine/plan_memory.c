@@ -65,11 +65,10 @@ static size_t measure_winograd(const struct plan *plan) {
         const struct layer *l = op->layer;
         if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !l->winograd) continue;
         const struct map *x = &plan->tensor[op->in[0].tensor].map;
-        const size_t forward = (op->kind == &op_conv ? winograd_scratch : winograd_pool_scratch)(
-            l->out, l->in, x->height, x->width, plan->group);
-        const size_t back = winograd_scratch(l->in, l->out, x->height, x->width, plan->group);
-        if (forward > most) most = forward;
-        if (back > most) most = back;
+        const size_t size = op->kind == &op_conv
+                                ? winograd_scratch(l->out, l->in)
+                                : winograd_pool_scratch(l->out, l->in, x->height, x->width);
+        if (size > most) most = size;
     }
     return most;
 }

@@ -54,12 +54,11 @@ static void few_any(const struct conv *c) {
             }
 }
 
-/* ---- kernels 3 and 5 in narrow registers ----
+/* ---- kernels 3 and 5 ----
  *
  * One register of channels at a time: it meets the weights of a row of taps, which stay in
  * registers, each for another pixel. So a value is loaded once, not once a tap. */
-#if VEC < 16
-#define ROW_PIXELS 10 /* and the weights and a value are 16 registers */
+#define ROW_PIXELS (VEC < 16 ? 10 : 16) /* and the weights and a value are 16 or 22 registers */
 
 INLINE void row_run(const struct conv *c, const float *x, const float *w, float *y, float bias,
                     const int columns, const int kernel) {
@@ -90,9 +89,14 @@ INLINE void row_run(const struct conv *c, const float *x, const float *w, float 
 INLINE void row_choose(const struct conv *c, const float *x, const float *w, float *y, float bias,
                        int columns, const int kernel) {
     switch (columns) {
-#define CASE(q) \
-    case q: row_run(c, x, w, y, bias, q, kernel); break;
+#define CASE(q)                                                    \
+    case q:                                                        \
+        if (q <= ROW_PIXELS) row_run(c, x, w, y, bias, q, kernel); \
+        break;
+        // clang-format off
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10)
+        CASE(11) CASE(12) CASE(13) CASE(14) CASE(15) CASE(16)
+        // clang-format on
 #undef CASE
     }
 }
@@ -116,16 +120,9 @@ INLINE void few_rows(const struct conv *c, const int kernel) {
 
 static void few_rows_3(const struct conv *c) { few_rows(c, 3); }
 static void few_rows_5(const struct conv *c) { few_rows(c, 5); }
-#endif
 
 static void conv_few(const struct conv *c) {
-#if VEC < 16
-    if (c->kernel == 3 || c->kernel == 5) {
-        (c->kernel == 3 ? few_rows_3 : few_rows_5)(c);
-        return;
-    }
-#endif
-    few_any(c);
+    (c->kernel == 3 ? few_rows_3 : c->kernel == 5 ? few_rows_5 : few_any)(c);
 }
 
 void ISA(conv_few_install)(struct kernels *table) { table->conv_few = conv_few; }

@@ -2,9 +2,13 @@
  *
  * A tile is some scalars times one or two vectors; its sums stay in registers over all pixels.
  * The scalars lie side by side in memory: neighbouring channels of a blocked map, or neighbouring
- * columns (taps) of a planar one. With SWWAE_BF16 defined a word of v or s is a pixel and the one
- * to its right, and a step takes both. */
+ * columns (taps) of a planar one, of one row of taps or several. With SWWAE_BF16 defined a word of
+ * v or s is a pixel and the one to its right, and a step takes both. */
 #include "kernels/step.h"
+
+/* Rows of taps of a planar map against one vector: of one row's few sums each would wait for its
+ * last. */
+#define TILE_ROWS (VEC == 16 ? 3 : 1)
 
 struct outer {
     const struct map *v, *s;
@@ -12,23 +16,27 @@ struct outer {
     const float *vector;   /* v at the tile's first vector, image 0, pixel (0, 0) */
     float *sum;            /* of the first scalar and vector */
     ptrdiff_t next_scalar; /* in sum */
+    ptrdiff_t next_row;    /* of taps, in sum */
     ptrdiff_t next_vector; /* in sum */
     int images;
 };
 
-INLINE void tile_run(const struct outer *o, const int scalars, const int vectors, const int pixel) {
-    v16 sum[TILE_SCALARS * TILE_VECTORS];
+INLINE float *sum_at(const struct outer *o, int row, int column, int vector) {
+    return o->sum + row * o->next_row + column * o->next_scalar + vector * o->next_vector;
+}
+
+INLINE void tile_run(const struct outer *o, const int rows, const int columns, const int vectors,
+                     const int pixel) {
+    const int scalars = rows * columns;
+    v16 sum[TILE_ROWS * TILE_SCALARS * TILE_VECTORS];
     UNROLL
-    for (int k = 0; k < scalars; k++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            sum[k * vectors + v] = v_load(o->sum + k * o->next_scalar + v * o->next_vector);
-    }
+    for (int k = 0; k < scalars * vectors; k++)
+        sum[k] = v_load(sum_at(o, k / vectors / columns, k / vectors % columns, k % vectors));
     const int width = o->v->width, height = o->v->height;
-    const ptrdiff_t block = o->v->block;
+    const ptrdiff_t block = o->v->block, row = o->s->row;
     for (int n = 0; n < o->images; n++)
         for (int i = 0; i < height; i++) {
-            const float *from = o->from + n * o->s->image + i * o->s->row;
+            const float *from = o->from + n * o->s->image + i * row;
             const float *vector = o->vector + n * o->v->image + i * o->v->row;
             for (int j = 0; j < width; j += STEP, from += STEP * pixel, vector += STEP * LANES) {
                 v16 value[TILE_VECTORS];
@@ -37,7 +45,7 @@ INLINE void tile_run(const struct outer *o, const int scalars, const int vectors
                 for (int v = 0; v < vectors; v++) value[v] = v_load(vector + v * block);
                 UNROLL
                 for (int k = 0; k < scalars; k++) {
-                    const v16 scalar = step_splat(from + k);
+                    const v16 scalar = step_splat(from + k / columns * row + k % columns);
                     UNROLL
                     for (int v = 0; v < vectors; v++)
                         sum[k * vectors + v] = step_fma(scalar, value[v], sum[k * vectors + v]);
@@ -45,20 +53,28 @@ INLINE void tile_run(const struct outer *o, const int scalars, const int vectors
             }
         }
     UNROLL
-    for (int k = 0; k < scalars; k++) {
-        UNROLL
-        for (int v = 0; v < vectors; v++)
-            v_store(o->sum + k * o->next_scalar + v * o->next_vector, sum[k * vectors + v]);
-    }
+    for (int k = 0; k < scalars * vectors; k++)
+        v_store(sum_at(o, k / vectors / columns, k / vectors % columns, k % vectors), sum[k]);
 }
 
-INLINE void tile_choose(const struct outer *o, int scalars, const int vectors, const int pixel) {
-    switch (scalars) {
-#define CASE(k)                                                \
-    case k:                                                    \
-        if (k <= TILE_SCALARS) tile_run(o, k, vectors, pixel); \
+/* Rows of taps of a tile, at most. */
+INLINE int most_rows(const int vectors, const int pixel) {
+    return vectors == 1 && pixel == 1 ? TILE_ROWS : 1;
+}
+
+INLINE void tile_choose(const struct outer *o, int rows, int columns, const int vectors,
+                        const int pixel) {
+    switch (rows * 16 + columns) {
+#define CASE(r, k)                                               \
+    case r * 16 + k:                                             \
+        if (k <= TILE_SCALARS && r <= most_rows(vectors, pixel)) \
+            tile_run(o, r, k, vectors, pixel);                   \
         break;
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+        // clang-format off
+        CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8)
+        CASE(2, 1) CASE(2, 2) CASE(2, 3) CASE(2, 4) CASE(2, 5) CASE(2, 6) CASE(2, 7) CASE(2, 8)
+        CASE(3, 1) CASE(3, 2) CASE(3, 3) CASE(3, 4) CASE(3, 5) CASE(3, 6) CASE(3, 7) CASE(3, 8)
+        // clang-format on
 #undef CASE
     }
 }
@@ -73,16 +89,19 @@ INLINE void block_run(real *sum, const struct map *v, const struct map *s, int k
     sum += b * o.next_vector;
     if (pixel == 1) {
         o.next_scalar = (ptrdiff_t)s->channels * LANES;
-        for (int c = 0; c < s->channels; c++)
-            for (int ky = 0; ky < kernel; ky++) {
-                int count;
-                for (int kx = 0; kx < kernel; kx += count) {
-                    count = tile_length(kernel - kx, TILE_SCALARS);
+        o.next_row = kernel * o.next_scalar;
+        for (int c = 0; c < s->channels; c++) {
+            int rows, columns;
+            for (int ky = 0; ky < kernel; ky += rows) {
+                rows = tile_length(kernel - ky, most_rows(vectors, pixel));
+                for (int kx = 0; kx < kernel; kx += columns) {
+                    columns = tile_length(kernel - kx, TILE_SCALARS);
                     o.from = map_at(s, 0, c, ky - radius, kx - radius);
                     o.sum = sum + ((ky * kernel + kx) * s->channels + c) * LANES;
-                    tile_choose(&o, count, vectors, pixel);
+                    tile_choose(&o, rows, columns, vectors, pixel);
                 }
             }
+        }
     } else {
         o.next_scalar = LANES;
         for (int c = 0; c < s->channels;) {
@@ -91,7 +110,7 @@ INLINE void block_run(real *sum, const struct map *v, const struct map *s, int k
             for (int tap = 0; tap < taps; tap++) {
                 o.from = map_at(s, 0, c, tap / kernel - radius, tap % kernel - radius);
                 o.sum = sum + (tap * s->channels + c) * LANES;
-                tile_choose(&o, count, vectors, pixel);
+                tile_choose(&o, 1, count, vectors, pixel);
             }
             c += count;
         }

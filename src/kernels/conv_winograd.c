@@ -1,13 +1,19 @@
 /* conv_winograd.c - 3x3 convolutions by Winograd's F(2x2, 3x3); see winograd.h.
  *
- * A chunk of tiles at a time: patches are transformed to [position][block of x][tile][LANES]; for
+ * A chunk of tiles at a time: patches are transformed to [block of x][position][tile][LANES]; for
  * each group of output vectors and each position, tiles meet the transformed weights in the same
- * register tile as a direct convolution's pixels (conv_tile.h); the products are transformed to
- * outputs. A tile of outputs is a window of a 2x2 pool: its maximum never leaves the registers. */
+ * register tile as a direct convolution's pixels (conv_tile.h); the products, [vector][position]
+ * [tile][LANES], are transformed to outputs. A tile of outputs is a window of a 2x2 pool: its
+ * maximum never leaves the registers. */
 #include "kernels/isa.h"
 #include "kernels/winograd.h"
 
 #define PARTS (LANES / VEC)
+
+/* From a position to the next, and from a block or vector to the next: constants, so that a
+ * transform's 16 places are offsets from one address. */
+#define NEXT_POSITION (WINOGRAD_CHUNK * LANES)
+#define NEXT_BLOCK (WINOGRAD_POSITIONS * NEXT_POSITION)
 
 /* Tile `t` of a map of images, row-major in each. */
 struct place {
@@ -18,26 +24,9 @@ struct place {
 struct tiling {
     int rows, columns; /* of tiles in an image */
     int chunk;
-    ptrdiff_t block;    /* from a block of one position to the next */
-    ptrdiff_t position; /* the same for positions, of the patches of x */
     float *patches;
     float *products; /* or the transformed gradients of winograd_outer */
 };
-
-/* Where the products of a group of vectors lie: with wide registers
- * [position][vector][tile][LANES], else [vector][tile][position][LANES], whose steps are constants:
- * 16 addresses more would not fit AVX2's registers. */
-#define PRODUCTS_BY_TILE (VEC < 16)
-
-INLINE ptrdiff_t next_position(const struct tiling *t, const int vectors) {
-    return PRODUCTS_BY_TILE ? LANES : vectors * t->block;
-}
-
-INLINE ptrdiff_t next_tile(void) { return PRODUCTS_BY_TILE ? WINOGRAD_POSITIONS * LANES : LANES; }
-
-INLINE ptrdiff_t next_vector(const struct tiling *t) {
-    return PRODUCTS_BY_TILE ? WINOGRAD_POSITIONS * t->block : t->block;
-}
 
 INLINE struct place place_of(const struct tiling *t, int tile) {
     const int in_image = tile % (t->rows * t->columns);
@@ -45,8 +34,10 @@ INLINE struct place place_of(const struct tiling *t, int tile) {
                           in_image % t->columns};
 }
 
-INLINE void place_next(const struct tiling *t, struct place *p) {
-    if (++p->column < t->columns) return;
+/* `tiles` on, at most to the next row. */
+INLINE void place_skip(const struct tiling *t, struct place *p, int tiles) {
+    p->column += tiles;
+    if (p->column < t->columns) return;
     p->column = 0;
     if (++p->row < t->rows) return;
     p->row = 0;
@@ -56,62 +47,80 @@ INLINE void place_next(const struct tiling *t, struct place *p) {
 static struct tiling tiling_make(const struct map *x, int images, void *scratch) {
     struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2};
     t.chunk = winograd_chunk(x->channels, winograd_tiles(x->height, x->width, images));
-    t.block = (ptrdiff_t)t.chunk * LANES;
-    t.position = t.block * map_blocks(x);
     t.patches = scratch;
-    t.products = t.patches + t.position * WINOGRAD_POSITIONS;
+    t.products = t.patches + (ptrdiff_t)map_blocks(x) * NEXT_BLOCK;
     return t;
 }
 
 /* ---- patches ---- */
 
-/* to = B^T d B, d the 4x4 pixels from p on; `next` values between positions. */
-INLINE void patch_transform(float *to, ptrdiff_t next, const float *p, ptrdiff_t row) {
-    for (int part = 0; part < PARTS; part++, to += VEC, p += VEC) {
-        vx t[16];
-        UNROLL
-        for (int j = 0; j < 4; j++) {
-            const vx d0 = x_load(p + j * LANES), d1 = x_load(p + row + j * LANES),
-                     d2 = x_load(p + 2 * row + j * LANES), d3 = x_load(p + 3 * row + j * LANES);
-            t[j] = d0 - d2;
-            t[4 + j] = d1 + d2;
-            t[8 + j] = d2 - d1;
-            t[12 + j] = d1 - d3;
-        }
-        UNROLL
-        for (int i = 0; i < 16; i += 4) {
-            x_store(to + i * next, t[i] - t[i + 2]);
-            x_store(to + (i + 1) * next, t[i + 1] + t[i + 2]);
-            x_store(to + (i + 2) * next, t[i + 2] - t[i + 1]);
-            x_store(to + (i + 3) * next, t[i + 1] - t[i + 3]);
+/* Column of B^T d, d the four pixels from p on. */
+INLINE void column_transform(vx t[4], const float *p, ptrdiff_t row) {
+    const vx d0 = x_load(p), d1 = x_load(p + row), d2 = x_load(p + 2 * row),
+             d3 = x_load(p + 3 * row);
+    t[0] = d0 - d2;
+    t[1] = d1 + d2;
+    t[2] = d2 - d1;
+    t[3] = d1 - d3;
+}
+
+/* to = B^T d B, d the 4x4 pixels from p on, for `tiles` neighbours in a row: the last two columns
+ * of a patch are the first two of the next. */
+static void patches_transform(float *to, const float *p, ptrdiff_t row, int tiles) {
+    for (int part = 0; part < PARTS; part++) {
+        float *at = to + part * VEC;
+        const float *from = p + part * VEC;
+        vx t0[4], t1[4];
+        column_transform(t0, from, row);
+        column_transform(t1, from + LANES, row);
+        for (int k = 0; k < tiles; k++, at += LANES) {
+            vx t2[4], t3[4];
+            from += 2 * LANES;
+            column_transform(t2, from, row);
+            column_transform(t3, from + LANES, row);
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                x_store(at + 4 * i * NEXT_POSITION, t0[i] - t2[i]);
+                x_store(at + (4 * i + 1) * NEXT_POSITION, t1[i] + t2[i]);
+                x_store(at + (4 * i + 2) * NEXT_POSITION, t2[i] - t1[i]);
+                x_store(at + (4 * i + 3) * NEXT_POSITION, t1[i] - t3[i]);
+                t0[i] = t2[i];
+                t1[i] = t3[i];
+            }
         }
     }
 }
 
 /* A patch that reaches past the ring, which holds zeros there. */
-static void patch_at_edge(float *to, ptrdiff_t next, const float *p, ptrdiff_t row, int rows,
-                          int columns) {
+static void patch_at_edge(float *to, const float *p, ptrdiff_t row, int rows, int columns) {
     float inside[16 * LANES] = {0};
-    for (int i = 0; i < rows; i++)
-        memcpy(inside + i * 4 * LANES, p + i * row, (size_t)columns * LANES * sizeof *p);
-    patch_transform(to, next, inside, 4 * LANES);
+    for (int i = 0; i < rows && i < 4; i++)
+        memcpy(inside + i * 4 * LANES, p + i * row,
+               (size_t)(columns < 4 ? columns : 4) * LANES * sizeof *p);
+    patches_transform(to, inside, 4 * LANES, 1);
 }
+
+static int smaller(int a, int b) { return a < b ? a : b; }
 
 /* The patches of tiles first.. of x, which pads with one pixel. */
 static void patches_make(const struct tiling *t, const struct map *x, int first, int tiles) {
     for (int b = 0; b < map_blocks(x); b++) {
         struct place at = place_of(t, first);
-        float *to = t->patches + b * t->block;
-        for (int k = 0; k < tiles; k++, to += LANES, place_next(t, &at)) {
+        float *to = t->patches + (ptrdiff_t)b * NEXT_BLOCK;
+        int count;
+        for (int k = 0; k < tiles; k += count, to += count * LANES) {
             const int i = 2 * at.row - 1, j = 2 * at.column - 1;
             const float *p =
                 x->data + at.image * x->image + b * x->block + i * x->row + (ptrdiff_t)j * LANES;
-            const int rows = x->height + 1 - i, columns = x->width + 1 - j;
-            if (rows >= 4 && columns >= 4)
-                patch_transform(to, t->position, p, x->row);
-            else
-                patch_at_edge(to, t->position, p, x->row, rows < 4 ? rows : 4,
-                              columns < 4 ? columns : 4);
+            const int rows = x->height + 1 - i, whole = x->width / 2 - at.column;
+            if (rows >= 4 && whole > 0) {
+                count = smaller(tiles - k, whole);
+                patches_transform(to, p, x->row, count);
+            } else {
+                count = 1;
+                patch_at_edge(to, p, x->row, rows, x->width + 1 - j);
+            }
+            place_skip(t, &at, count);
         }
     }
 }
@@ -138,14 +147,13 @@ INLINE void product_step(v16 *sum, const float *x, const float *u, const int til
     }
 }
 
-/* `tiles` tiles of one position times `vectors` vectors of weights; `next` values from a vector of
- * products to the next. */
-INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t block, const float *u,
-                        const float *soon, int channels, const int tiles, const int vectors) {
+/* `tiles` tiles of one position times `vectors` vectors of weights. */
+INLINE void product_run(float *to, const float *v, const float *u, const float *soon, int channels,
+                        const int tiles, const int vectors) {
     v16 sum[TILE_PIXELS * TILE_VECTORS];
     UNROLL
     for (int k = 0; k < tiles * vectors; k++) sum[k] = v_zero();
-    for (int first = 0; first < channels; first += LANES, v += block) {
+    for (int first = 0; first < channels; first += LANES, v += NEXT_BLOCK) {
         const int lanes = channels - first < LANES ? channels - first : LANES;
         const float *x = v;
         int left = lanes;
@@ -153,7 +161,7 @@ INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t blo
             UNROLL
             for (int k = 0; k < PRODUCT_STEPS; k++, x++, u += vectors * LANES)
                 product_step(sum, x, u, tiles, vectors);
-            if (PRODUCT_STEPS > 1) __builtin_prefetch(soon, 0, 2), soon += LANES;
+            __builtin_prefetch(soon, 0, 2), soon += LANES;
         }
         for (; left > 0; left--, x++, u += vectors * LANES) product_step(sum, x, u, tiles, vectors);
     }
@@ -161,17 +169,16 @@ INLINE void product_run(float *to, ptrdiff_t next, const float *v, ptrdiff_t blo
     for (int k = 0; k < vectors; k++) {
         UNROLL
         for (int p = 0; p < tiles; p++)
-            v_store(to + k * next + p * next_tile(), sum[p * vectors + k]);
+            v_store(to + k * NEXT_BLOCK + p * LANES, sum[p * vectors + k]);
     }
 }
 
-INLINE void product_choose(float *to, ptrdiff_t next, const float *v, ptrdiff_t block,
-                           const float *u, const float *soon, int channels, int tiles,
-                           const int vectors) {
+INLINE void product_choose(float *to, const float *v, const float *u, const float *soon,
+                           int channels, int tiles, const int vectors) {
     switch (tiles) {
-#define CASE(n)                                                                               \
-    case n:                                                                                   \
-        if (n <= TILE_PIXELS) product_run(to, next, v, block, u, soon, channels, n, vectors); \
+#define CASE(n)                                                                  \
+    case n:                                                                      \
+        if (n <= TILE_PIXELS) product_run(to, v, u, soon, channels, n, vectors); \
         break;
         // clang-format off
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7)
@@ -185,14 +192,14 @@ INLINE void product_choose(float *to, ptrdiff_t next, const float *v, ptrdiff_t 
 INLINE void products_make(const struct tiling *t, const float *u, int channels, int tiles,
                           const int vectors) {
     for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
-        const float *v = t->patches + position * t->position;
-        float *to = t->products + position * next_position(t, vectors);
+        const float *v = t->patches + position * NEXT_POSITION;
+        float *to = t->products + position * NEXT_POSITION;
         /* each piece fetches some of the next position's weights from a far cache */
         const float *soon = u + (ptrdiff_t)channels * vectors * LANES;
         int count;
-        for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * next_tile()) {
+        for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * LANES) {
             count = tile_length(tiles - k, TILE_PIXELS);
-            product_choose(to, next_vector(t), v, t->block, u, soon, channels, count, vectors);
+            product_choose(to, v, u, soon, channels, count, vectors);
             soon += channels / PRODUCT_STEPS * LANES;
         }
         u += (ptrdiff_t)channels * vectors * LANES;
@@ -201,12 +208,13 @@ INLINE void products_make(const struct tiling *t, const float *u, int channels, 
 
 /* ---- outputs ---- */
 
-/* y = A^T m A + bias, one part of a vector; `next` values between positions. */
-INLINE void tile_transform(vx y[4], const float *m, ptrdiff_t next, vx bias) {
+/* y = A^T m A + bias, one part of a vector. */
+INLINE void tile_transform(vx y[4], const float *m, vx bias) {
     UNROLL
     for (int j = 0; j < 4; j++) {
-        const vx m0 = x_load(m + j * next), m1 = x_load(m + (4 + j) * next),
-                 m2 = x_load(m + (8 + j) * next), m3 = x_load(m + (12 + j) * next);
+        const vx m0 = x_load(m + j * NEXT_POSITION), m1 = x_load(m + (4 + j) * NEXT_POSITION),
+                 m2 = x_load(m + (8 + j) * NEXT_POSITION),
+                 m3 = x_load(m + (12 + j) * NEXT_POSITION);
         vx t[2] = {m0 + m1 + m2, m1 - m2 - m3}; /* column j of A^T m */
         UNROLL
         for (int i = 0; i < 2; i++) {
@@ -273,16 +281,15 @@ INLINE void outputs_make(const struct tiling *t, const struct sink *s, int block
                          int tiles, const int vectors) {
     for (int v = 0; v < vectors; v++, block++) {
         struct place at = place_of(t, first);
-        const float *m = t->products + v * next_vector(t);
+        const float *m = t->products + v * NEXT_BLOCK;
         const float *bias = s->c->bias ? s->c->bias + block * LANES : NULL;
-        for (int k = 0; k < tiles; k++, m += next_tile(), place_next(t, &at)) {
+        for (int k = 0; k < tiles; k++, m += LANES, place_skip(t, &at, 1)) {
             vx parts[4][PARTS];
             v16 y[4];
             UNROLL
             for (int part = 0; part < PARTS; part++) {
                 vx out[4];
-                tile_transform(out, m + part * VEC, next_position(t, vectors),
-                               bias ? x_load(bias + part * VEC) : (vx){0});
+                tile_transform(out, m + part * VEC, bias ? x_load(bias + part * VEC) : (vx){0});
                 UNROLL
                 for (int i = 0; i < 4; i++) parts[i][part] = out[i];
             }
@@ -345,7 +352,7 @@ static void winograd_pool(const struct conv *c, uint8_t *where, int pool) {
 /* ---- the gradient of the weights ---- */
 
 /* to = A dy A^T, dy the 2x2 pixels from p on. */
-INLINE void gradient_transform(float *to, ptrdiff_t next, const float *p, ptrdiff_t row) {
+INLINE void gradient_transform(float *to, const float *p, ptrdiff_t row) {
     for (int part = 0; part < PARTS; part++, to += VEC, p += VEC) {
         vx t[8]; /* rows of A dy */
         UNROLL
@@ -358,21 +365,21 @@ INLINE void gradient_transform(float *to, ptrdiff_t next, const float *p, ptrdif
         }
         UNROLL
         for (int i = 0; i < 4; i++) {
-            x_store(to + 4 * i * next, t[2 * i]);
-            x_store(to + (4 * i + 1) * next, t[2 * i] + t[2 * i + 1]);
-            x_store(to + (4 * i + 2) * next, t[2 * i] - t[2 * i + 1]);
-            x_store(to + (4 * i + 3) * next, -t[2 * i + 1]);
+            x_store(to + 4 * i * NEXT_POSITION, t[2 * i]);
+            x_store(to + (4 * i + 1) * NEXT_POSITION, t[2 * i] + t[2 * i + 1]);
+            x_store(to + (4 * i + 2) * NEXT_POSITION, t[2 * i] - t[2 * i + 1]);
+            x_store(to + (4 * i + 3) * NEXT_POSITION, -t[2 * i + 1]);
         }
     }
 }
 
-/* [position][block][tile][LANES] of tiles first.. of dy */
+/* [block][position][tile][LANES] of tiles first.. of dy */
 static void gradients_make(const struct tiling *t, const struct map *dy, int first, int tiles) {
     const int blocks = map_blocks(dy);
     for (int b = 0; b < blocks; b++) {
         struct place at = place_of(t, first);
-        float *to = t->products + b * t->block;
-        for (int k = 0; k < tiles; k++, to += LANES, place_next(t, &at)) {
+        float *to = t->products + (ptrdiff_t)b * NEXT_BLOCK;
+        for (int k = 0; k < tiles; k++, to += LANES, place_skip(t, &at, 1)) {
             const float *p = dy->data + at.image * dy->image + b * dy->block +
                              2 * at.row * dy->row + (ptrdiff_t)2 * at.column * LANES;
             ptrdiff_t row = dy->row;
@@ -385,22 +392,24 @@ static void gradients_make(const struct tiling *t, const struct map *dy, int fir
                 p = inside;
                 row = 2 * LANES;
             }
-            gradient_transform(to, blocks * t->block, p, row);
+            gradient_transform(to, p, row);
         }
     }
 }
 
 /* sum += over tiles of `scalars` neighbouring channels of the patches times vectors of the
  * gradients */
-INLINE void outer_run(float *to, const float *v, const float *w, ptrdiff_t block, int tiles,
-                      const int scalars, const int vectors) {
+INLINE void outer_run(float *to, const float *v, const float *w, int tiles, const int scalars,
+                      const int vectors) {
     v16 sum[TILE_SCALARS * TILE_VECTORS];
     UNROLL
     for (int k = 0; k < scalars * vectors; k++) sum[k] = v_load(to + k * LANES);
-    for (int t = 0; t < tiles; t++, v += LANES, w += LANES) {
+    const float *soon = to + scalars * vectors * LANES; /* the next call's, from a far cache */
+    for (int t = 0; t < tiles; t++, v += LANES, w += LANES, soon += LANES) {
+        __builtin_prefetch(soon, 1, 2);
         v16 value[TILE_VECTORS];
         UNROLL
-        for (int k = 0; k < vectors; k++) value[k] = v_load(w + k * block);
+        for (int k = 0; k < vectors; k++) value[k] = v_load(w + k * NEXT_BLOCK);
         UNROLL
         for (int s = 0; s < scalars; s++) {
             const v16 scalar = v_splat(v[s]);
@@ -413,12 +422,12 @@ INLINE void outer_run(float *to, const float *v, const float *w, ptrdiff_t block
     for (int k = 0; k < scalars * vectors; k++) v_store(to + k * LANES, sum[k]);
 }
 
-INLINE void outer_choose(float *to, const float *v, const float *w, ptrdiff_t block, int tiles,
-                         int scalars, const int vectors) {
+INLINE void outer_choose(float *to, const float *v, const float *w, int tiles, int scalars,
+                         const int vectors) {
     switch (scalars) {
-#define CASE(k)                                                               \
-    case k:                                                                   \
-        if (k <= TILE_SCALARS) outer_run(to, v, w, block, tiles, k, vectors); \
+#define CASE(k)                                                        \
+    case k:                                                            \
+        if (k <= TILE_SCALARS) outer_run(to, v, w, tiles, k, vectors); \
         break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
 #undef CASE
@@ -426,15 +435,15 @@ INLINE void outer_choose(float *to, const float *v, const float *w, ptrdiff_t bl
 }
 
 /* Every position and channel of x against the vectors b.. of dy. */
-INLINE void outers_add(float *sum, const struct tiling *t, int channels, int blocks, int b,
-                       int tiles, const int vectors) {
+INLINE void outers_add(float *sum, const struct tiling *t, int channels, int b, int tiles,
+                       const int vectors) {
     for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
-        const float *v = t->patches + position * t->position;
-        const float *w = t->products + (position * blocks + b) * t->block;
+        const float *v = t->patches + position * NEXT_POSITION;
+        const float *w = t->products + (ptrdiff_t)b * NEXT_BLOCK + position * NEXT_POSITION;
         for (int c = 0; c < channels;) {
             const int left = channels - c, end = LANES - c % LANES; /* of the block */
             const int count = tile_length(left < end ? left : end, TILE_SCALARS);
-            outer_choose(sum, v + c / LANES * t->block + c % LANES, w, t->block, tiles, count,
+            outer_choose(sum, v + (ptrdiff_t)(c / LANES) * NEXT_BLOCK + c % LANES, w, tiles, count,
                          vectors);
             sum += count * vectors * LANES;
             c += count;
@@ -455,11 +464,11 @@ static void winograd_outer(real *sum, const struct map *dy, const struct map *x,
             float *to = sum + (size_t)b * WINOGRAD_POSITIONS * (size_t)channels * LANES;
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
-                outers_add(to, &t, channels, blocks, b, count, 2);
+                outers_add(to, &t, channels, b, count, 2);
                 continue;
             }
 #endif
-            outers_add(to, &t, channels, blocks, b, count, 1);
+            outers_add(to, &t, channels, b, count, 1);
         }
     }
 }

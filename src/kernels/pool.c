@@ -3,26 +3,50 @@
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
+/* Windows side by side whose maxima run together: each waits several cycles for its last
+ * comparison. */
+#define POOLED_WINDOWS (VEC == 16 ? 4 : 2)
+
+/* `windows` of a row, of rows x columns cells each; windows is a constant. */
+INLINE void windows_pool(float *to, uint8_t *where, const float *from, ptrdiff_t row, int pool,
+                         int rows, int columns, const int windows) {
+    v16 best[POOLED_WINDOWS];
+    i16 cell[POOLED_WINDOWS];
+    UNROLL
+    for (int w = 0; w < windows; w++) {
+        best[w] = v_load(from + w * pool * LANES);
+        cell[w] = i_zero();
+    }
+    for (int r = 0; r < rows; r++)
+        for (int q = r == 0; q < columns; q++) {
+            UNROLL
+            for (int w = 0; w < windows; w++)
+                v_keep_larger(&best[w], &cell[w], v_load(from + r * row + (w * pool + q) * LANES),
+                              r * pool + q);
+        }
+    UNROLL
+    for (int w = 0; w < windows; w++) {
+        v_store(to + w * LANES, best[w]);
+        i_store_bytes(where + w * LANES, cell[w]);
+    }
+}
+
 void ISA(pool_run)(struct map *what, uint8_t *where, const struct map *x, int pool, int images) {
-    const int blocks = map_blocks(what);
+    const int blocks = map_blocks(what), whole = x->width / pool;
     for (int n = 0; n < images; n++)
         for (int b = 0; b < blocks; b++)
             for (int i = 0; i < what->height; i++) {
                 const int rows = smaller(pool, x->height - i * pool);
                 float *to = what->data + n * what->image + b * what->block + i * what->row;
-                for (int j = 0; j < what->width; j++, to += LANES, where += LANES) {
-                    const int columns = smaller(pool, x->width - j * pool);
-                    const float *from = x->data + n * x->image + b * x->block + i * pool * x->row +
-                                        (ptrdiff_t)j * pool * LANES;
-                    v16 best = v_load(from);
-                    i16 cell = i_zero();
-                    for (int r = 0; r < rows; r++)
-                        for (int q = r == 0; q < columns; q++)
-                            v_keep_larger(&best, &cell, v_load(from + r * x->row + q * LANES),
-                                          r * pool + q);
-                    v_store(to, best);
-                    i_store_bytes(where, cell);
-                }
+                const float *from = x->data + n * x->image + b * x->block + i * pool * x->row;
+                int j = 0;
+                for (; j + POOLED_WINDOWS <= whole; j += POOLED_WINDOWS)
+                    windows_pool(to + j * LANES, where + j * LANES, from + j * pool * LANES, x->row,
+                                 pool, rows, pool, POOLED_WINDOWS);
+                for (; j < what->width; j++)
+                    windows_pool(to + j * LANES, where + j * LANES, from + j * pool * LANES, x->row,
+                                 pool, rows, smaller(pool, x->width - j * pool), 1);
+                where += what->width * LANES;
             }
 }
 

@@ -162,12 +162,16 @@ INLINE v16 v_fma(v16 x, v16 y, v16 z) {
     return z;
 }
 
-/* max(x, 0), NaN kept */
+/* max(x, 0), NaN and -0 kept */
 INLINE v16 v_relu(v16 x) {
+#if VEC == 16 && !defined(SWWAE_EMULATED_AVX512)
+    return (v16){(vx)_mm512_max_ps(_mm512_setzero_ps(), x.a)};
+#else
 #define S(part, k) x.part = (vx)((ix)x.part & ~(ix)(x.part < 0));
     EACH(S)
 #undef S
     return x;
+#endif
 }
 
 /* gate > 0 ? x : 0 */

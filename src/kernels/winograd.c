@@ -5,16 +5,13 @@
 
 #include <string.h>
 
-/* Patches that are worked on together, so that transformed weights are read from far away only
- * once for so many tiles, and what they take at most. Measured: docs/speed.md. */
-#define CHUNK_TILES 28
-#define CHUNK_BYTES (512u << 10)
+#define CHUNK_BYTES (512u << 10) /* what a chunk's patches take at most */
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
 static int most_tiles(int x_channels) {
     const size_t one = (size_t)pack_blocks(x_channels) * WINOGRAD_POSITIONS * LANES * sizeof(real);
-    const int most = smaller((int)(CHUNK_BYTES / one), CHUNK_TILES);
+    const int most = smaller((int)(CHUNK_BYTES / one), WINOGRAD_CHUNK);
     return most < 14 ? 14 : most; /* a full tile of the multiplication */
 }
 
@@ -25,18 +22,14 @@ int winograd_chunk(int x_channels, int tiles) {
     return (tiles + chunks - 1) / chunks;
 }
 
-size_t winograd_scratch(int y_channels, int x_channels, int height, int width, int images) {
-    /* of fewer images the chunks may be larger: 29 tiles are two of 15, 28 are one */
-    const size_t chunk =
-        (size_t)smaller(most_tiles(x_channels), winograd_tiles(height, width, images));
+size_t winograd_scratch(int y_channels, int x_channels) {
     const size_t vectors = (size_t)pack_blocks(x_channels) + (size_t)pack_blocks(y_channels);
-    return chunk * vectors * WINOGRAD_POSITIONS * LANES * sizeof(real);
+    return vectors * WINOGRAD_POSITIONS * WINOGRAD_CHUNK * LANES * sizeof(real);
 }
 
-size_t winograd_pool_scratch(int y_channels, int x_channels, int height, int width, int images) {
+size_t winograd_pool_scratch(int y_channels, int x_channels, int height, int width) {
     const struct map between = map_shape(y_channels, height, width, 0, LANES);
-    return winograd_scratch(y_channels, x_channels, height, width, images) +
-           map_size(&between, 1) * sizeof(real);
+    return winograd_scratch(y_channels, x_channels) + map_size(&between, 1) * sizeof(real);
 }
 
 /* LANES filters at once: whole cache lines are written, though positions lie a power of two apart.

@@ -18,6 +18,11 @@
 
 #define WINOGRAD_POSITIONS 16 /* of a patch */
 
+/* Tiles that are transformed before any is multiplied, at most: their patches stay in the
+ * second-level cache, and transformed weights are read from far away only once for so many.
+ * Measured: docs/speed.md. */
+#define WINOGRAD_CHUNK 28
+
 /* Values of transformed weights or of their sums. */
 size_t pack_winograd_size(int out, int in);
 
@@ -33,13 +38,12 @@ static inline int winograd_tiles(int height, int width, int images) {
     return (height + 1) / 2 * ((width + 1) / 2) * images;
 }
 
-/* Tiles that are transformed before any is multiplied: their patches stay in the second-level
- * cache. x_channels: of the transformed patches. */
+/* The same of a call with so many. x_channels: of the transformed patches. */
 int winograd_chunk(int x_channels, int tiles);
 
 /* Bytes of scratch, aligned to 64: of winograd and winograd_outer; of winograd_pool, which keeps
  * an image's map before the pool. height, width: of the convolution's output. */
-size_t winograd_scratch(int y_channels, int x_channels, int height, int width, int images);
-size_t winograd_pool_scratch(int y_channels, int x_channels, int height, int width, int images);
+size_t winograd_scratch(int y_channels, int x_channels);
+size_t winograd_pool_scratch(int y_channels, int x_channels, int height, int width);
 
 #endif
