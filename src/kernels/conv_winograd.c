@@ -44,9 +44,22 @@ INLINE void place_skip(const struct tiling *t, struct place *p, int tiles) {
     p->image++;
 }
 
+/* Tiles of a chunk, in equal chunks. Their patches stay in the second-level cache, and transformed
+ * weights are read from far away only once for so many. One block's products are done so soon that
+ * they had better stay in the first-level cache too. Measured: docs/speed.md. */
+#define CHUNK_BYTES (512 << 10)
+
+static int chunk_tiles(const struct map *x, int tiles) {
+    const int fit = CHUNK_BYTES / (map_blocks(x) * WINOGRAD_POSITIONS * LANES * (int)sizeof(float));
+    int most = fit < WINOGRAD_CHUNK ? fit : WINOGRAD_CHUNK;
+    if (most < 14) most = 14; /* a full tile of the multiplication */
+    if (VEC == 16 && map_blocks(x) == 1) most = 7;
+    return tile_length(tiles, most);
+}
+
 static struct tiling tiling_make(const struct map *x, int images, void *scratch) {
     struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2};
-    t.chunk = winograd_chunk(x->channels, winograd_tiles(x->height, x->width, images));
+    t.chunk = chunk_tiles(x, winograd_tiles(x->height, x->width, images));
     t.patches = scratch;
     t.products = t.patches + (ptrdiff_t)map_blocks(x) * NEXT_BLOCK;
     return t;

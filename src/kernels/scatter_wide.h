@@ -178,6 +178,10 @@ INLINE void row_by_cells(const struct row *r, const int kernel, const int rows) 
     }
 }
 
+/* Windows whose entries take turns, so that an entry's patch is seldom the last one's: its sums
+ * would have to wait until they are stored. */
+#define TURNS 4
+
 /* Kernel rows entry by entry: for pools with many cells, which meet few entries each. */
 INLINE void row_by_entries(const struct row *r, const int kernel, const int rows) {
     const struct scatter_list *list = r->list;
@@ -185,19 +189,27 @@ INLINE void row_by_entries(const struct row *r, const int kernel, const int rows
     int32_t corner[256];
     for (int c = 0; c < r->pool * r->pool; c++)
         corner[c] = (int32_t)(c / r->pool * r->width + c % r->pool * LANES);
-    for (int j = 0; j < r->windows; j++, list++, window += r->pool * LANES)
-        for (int n = 0; n < list->count[0]; n++) {
-            const v16 value = v_splat(list->value[n]);
-            const float *w = r->weight + list->weight[n];
-            float *p = window + corner[list->cell[n]];
-            UNROLL
-            for (int i = 0; i < rows; i++, p += r->width, w += kernel * LANES) {
+    int windows;
+    for (int j = 0; j < r->windows; j += windows, list += windows) {
+        windows = r->windows - j < TURNS ? r->windows - j : TURNS;
+        int most = 0;
+        for (int k = 0; k < windows; k++)
+            if (list[k].count[0] > most) most = list[k].count[0];
+        for (int n = 0; n < most; n++)
+            for (int k = 0; k < windows; k++) {
+                if (n >= list[k].count[0]) continue;
+                const v16 value = v_splat(list[k].value[n]);
+                const float *w = r->weight + list[k].weight[n];
+                float *p = window + (j + k) * r->pool * LANES + corner[list[k].cell[n]];
                 UNROLL
-                for (int k = 0; k < kernel; k++)
-                    v_store(p + k * LANES,
-                            v_fma(value, v_load(w + k * LANES), v_load(p + k * LANES)));
+                for (int i = 0; i < rows; i++, p += r->width, w += kernel * LANES) {
+                    UNROLL
+                    for (int q = 0; q < kernel; q++)
+                        v_store(p + q * LANES,
+                                v_fma(value, v_load(w + q * LANES), v_load(p + q * LANES)));
+                }
             }
-        }
+    }
 }
 
 /* All kernel rows of one row of windows, `rows` at a time and the rest one at a time. */

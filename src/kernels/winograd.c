@@ -5,22 +5,7 @@
 
 #include <string.h>
 
-#define CHUNK_BYTES (512u << 10) /* what a chunk's patches take at most */
-
 static int smaller(int a, int b) { return a < b ? a : b; }
-
-static int most_tiles(int x_channels) {
-    const size_t one = (size_t)pack_blocks(x_channels) * WINOGRAD_POSITIONS * LANES * sizeof(real);
-    const int most = smaller((int)(CHUNK_BYTES / one), WINOGRAD_CHUNK);
-    return most < 14 ? 14 : most; /* a full tile of the multiplication */
-}
-
-int winograd_chunk(int x_channels, int tiles) {
-    const int most = most_tiles(x_channels);
-    /* equal chunks */
-    const int chunks = (tiles + most - 1) / most;
-    return (tiles + chunks - 1) / chunks;
-}
 
 size_t winograd_scratch(int y_channels, int x_channels) {
     const size_t vectors = (size_t)pack_blocks(x_channels) + (size_t)pack_blocks(y_channels);

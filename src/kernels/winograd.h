@@ -18,9 +18,7 @@
 
 #define WINOGRAD_POSITIONS 16 /* of a patch */
 
-/* Tiles that are transformed before any is multiplied, at most: their patches stay in the
- * second-level cache, and transformed weights are read from far away only once for so many.
- * Measured: docs/speed.md. */
+/* Tiles that are transformed before any is multiplied, at most. */
 #define WINOGRAD_CHUNK 28
 
 /* Values of transformed weights or of their sums. */
@@ -37,9 +35,6 @@ void pack_winograd_read(real *gradient, const real *sum, int out, int in, int gr
 static inline int winograd_tiles(int height, int width, int images) {
     return (height + 1) / 2 * ((width + 1) / 2) * images;
 }
-
-/* The same of a call with so many. x_channels: of the transformed patches. */
-int winograd_chunk(int x_channels, int tiles);
 
 /* Bytes of scratch, aligned to 64: of winograd and winograd_outer; of winograd_pool, which keeps
  * an image's map before the pool. height, width: of the convolution's output. */
