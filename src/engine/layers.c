@@ -21,9 +21,8 @@ static size_t weights_of(const struct layer *l) {
 /* ---- where everything lies ---- */
 
 static size_t dense_size(const struct layer *l, int out, int in, bool bf16) {
-    return bf16          ? pack_conv_bf16_size(out, in, l->kernel)
-           : l->winograd ? pack_winograd_size(out, in)
-                         : pack_conv_size(out, in, l->kernel);
+    if (l->winograd) return bf16 ? pack_winograd_bf16_size(out, in) : pack_winograd_size(out, in);
+    return bf16 ? pack_conv_bf16_size(out, in, l->kernel) : pack_conv_size(out, in, l->kernel);
 }
 
 /* Fewer channels would leave most of a vector, or of the transforms' work, unused; and small maps
@@ -41,7 +40,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
     /* planar maps are small */
     l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
     l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
-    l->winograd = plan->winograd && l->lanes == LANES && !l->unpool_conv && !l->few && !l->bf16 &&
+    l->winograd = plan->winograd && l->lanes == LANES && !l->unpool_conv && !l->few &&
                   winograd_pays(l, height, width);
     const size_t bias =
         l->kernel ? (size_t)pack_blocks(l->out) * LANES : (size_t)pack_side_size(l->to);
@@ -234,6 +233,17 @@ static void pack_layer_bias(real *packed, const struct layer *l, const real *par
     }
 }
 
+/* lanes: of what the convolution reads. */
+static void pack_dense(real *to, const struct layer *l, const real *weight, int lanes, int group,
+                       bool bf16, bool transposed) {
+    if (l->winograd)
+        (bf16 ? pack_winograd_bf16 : pack_winograd)(to, weight, l->out, l->in, group, transposed);
+    else if (bf16)
+        pack_conv_bf16(to, weight, l->out, l->in, l->kernel, group, transposed);
+    else
+        pack_conv(to, weight, l->out, l->in, l->kernel, lanes, group, transposed);
+}
+
 void layers_pack(real *packed, const struct plan *plan, int j, const real *parameters, int group,
                  real *spare) {
     const struct layer *l = plan->layer[j];
@@ -245,24 +255,16 @@ void layers_pack(real *packed, const struct plan *plan, int j, const real *param
         pack_sparse(packed + l->packed, weight, l->out, l->in, l->kernel, LANES, false);
     else if (l->few)
         pack_conv_few(packed + l->packed, weight, l->out, l->in, l->kernel);
-    else if (l->bf16)
-        pack_conv_bf16(packed + l->packed, weight, l->out, l->in, l->kernel, group, false);
-    else if (l->winograd)
-        pack_winograd(packed + l->packed, weight, l->out, l->in, group, false);
     else
-        pack_conv(packed + l->packed, weight, l->out, l->in, l->kernel, l->lanes, group, false);
+        pack_dense(packed + l->packed, l, weight, l->lanes, group, l->bf16, false);
     if (!l->packed_back) return;
     if (l->conv_pool)
         pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->lanes, true);
     else if (l->unpool_few)
         pack_sparse(packed + l->packed_back, weight, l->out, l->in, l->kernel, 1, false);
-    else if (l->bf16_back)
-        pack_conv_bf16(packed + l->packed_back, weight, l->out, l->in, l->kernel, group, true);
-    else if (l->winograd)
-        pack_winograd(packed + l->packed_back, weight, l->out, l->in, group, true);
     else
-        pack_conv(packed + l->packed_back, weight, l->out, l->in, l->kernel, l->few ? 1 : LANES,
-                  group, true);
+        pack_dense(packed + l->packed_back, l, weight, l->few ? 1 : LANES, group, l->bf16_back,
+                   true);
 }
 
 void layers_norm(real *values, const struct plan *plan, int j, const real *parameters) {

@@ -19,19 +19,20 @@ static struct sparse sparse_of(const struct pass *p, const struct op *op, const 
 
 static void conv_pool_forward(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
-    const struct conv conv = {.y = pass_value(p, op->out[0]),
-                              .x = op_operand(p, pass_value(p, op->in[0].tensor), layer->bf16),
-                              .weight = p->packed + layer->packed,
-                              .bias = p->packed + layer->packed_bias,
-                              .relu = op->relu,
-                              .kernel = layer->kernel,
-                              .images = p->images,
-                              .scratch = p->w->work};
-    (layer->bf16       ? p->kernels->conv_pool_bf16
-     : layer->winograd ? p->kernels->winograd_pool
-                       : p->kernels->conv_pool)(&conv,
-                                                pass_where(p, p->w->where[op->stage], op->stage),
-                                                p->plan->network->stage[op->stage].pool);
+    const struct conv conv = {
+        .y = pass_value(p, op->out[0]),
+        .x = op_operand(p, layer, pass_value(p, op->in[0].tensor), layer->bf16),
+        .weight = p->packed + layer->packed,
+        .bias = p->packed + layer->packed_bias,
+        .relu = op->relu,
+        .kernel = layer->kernel,
+        .images = p->images,
+        .scratch = p->w->work};
+    const struct kernels *k = p->kernels;
+    (layer->winograd ? (layer->bf16 ? k->winograd_pool_bf16 : k->winograd_pool)
+     : layer->bf16   ? k->conv_pool_bf16
+                     : k->conv_pool)(&conv, pass_where(p, p->w->where[op->stage], op->stage),
+                                   p->plan->network->stage[op->stage].pool);
 }
 
 /* The dense gradient of a layer's weights, for an image of a few channels. */

@@ -73,13 +73,15 @@ static size_t measure_winograd(const struct plan *plan) {
     return most;
 }
 
-/* Values of the maps that a group's convolution reads as bf16: pairs of channels of what goes in or
- * of its gradient, or pairs of pixels of both. */
+/* Values of the maps that a group's direct convolution reads as bf16: pairs of channels of what
+ * goes in or of its gradient, or pairs of pixels of both. */
 static size_t measure_pairs(const struct plan *plan) {
     size_t most = 0;
     for (int i = 0; i < plan->ops; i++) {
         const struct op *op = &plan->op[i];
-        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !op->layer->bf16) continue;
+        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !op->layer->bf16 ||
+            op->layer->winograd)
+            continue;
         const struct tensor *y = &plan->tensor[op->out[0]];
         const struct map *x = &plan->tensor[op->in[0].tensor].map;
         const struct map d =

@@ -1,5 +1,5 @@
-/* bf16.c - maps rounded to bf16, and the table of the kernels that read them: conv_dense.c,
- * conv_pool.c and conv_outer.c, compiled once more with SWWAE_BF16. */
+/* bf16.c - maps rounded to bf16, and the table of the kernels that multiply them: conv_dense.c,
+ * conv_pool.c, conv_outer.c and conv_winograd.c, compiled once more with SWWAE_BF16. */
 #include "kernels/isa.h"
 
 #include <immintrin.h>
@@ -37,4 +37,5 @@ void ISA(kernels)(struct kernels *table) {
     ISA(conv_install)(table);
     ISA(conv_pool_install)(table);
     ISA(conv_outer_install)(table);
+    ISA(conv_winograd_install)(table);
 }

@@ -4,16 +4,23 @@
  * each group of output vectors and each position, tiles meet the transformed weights in the same
  * register tile as a direct convolution's pixels (conv_tile.h); the products, [vector][position]
  * [tile][LANES], are transformed to outputs. A tile of outputs is a window of a 2x2 pool: its
- * maximum never leaves the registers. */
-#include "kernels/isa.h"
+ * maximum never leaves the registers.
+ *
+ * With SWWAE_BF16 defined transformed numbers are rounded to pairs of bf16 (step.h): for products
+ * two neighbouring channels, for the weights' gradient the same channel of two neighbouring tiles.
+ */
+#include "kernels/step.h"
 #include "kernels/winograd.h"
 
 #define PARTS (LANES / VEC)
 
-/* From a position to the next, and from a block or vector to the next: constants, so that a
- * transform's 16 places are offsets from one address. */
+/* From a position to the next, and from a block or vector to the next, of products and of what is
+ * multiplied: constants, so that a transform's 16 places are offsets from one address. */
 #define NEXT_POSITION (WINOGRAD_CHUNK * LANES)
 #define NEXT_BLOCK (WINOGRAD_POSITIONS * NEXT_POSITION)
+#define WORDS (LANES / STEP) /* of a block's channels, or tiles' pairs of one */
+#define FACTOR_POSITION (WINOGRAD_CHUNK * WORDS)
+#define FACTOR_BLOCK (WINOGRAD_POSITIONS * FACTOR_POSITION)
 
 /* Tile `t` of a map of images, row-major in each. */
 struct place {
@@ -61,11 +68,26 @@ static struct tiling tiling_make(const struct map *x, int images, void *scratch)
     struct tiling t = {.rows = (x->height + 1) / 2, .columns = (x->width + 1) / 2};
     t.chunk = chunk_tiles(x, winograd_tiles(x->height, x->width, images));
     t.patches = scratch;
-    t.products = t.patches + (ptrdiff_t)map_blocks(x) * NEXT_BLOCK;
+    t.products = t.patches + (ptrdiff_t)map_blocks(x) * FACTOR_BLOCK;
     return t;
 }
 
 /* ---- patches ---- */
+
+/* Who reads transformed numbers: products step over channels, the weights' gradient over tiles. */
+enum reader { PRODUCTS, OUTERS };
+
+/* Where a tile's numbers of a block and position 0 go. */
+INLINE float *tile_at(float *block, int tile, const enum reader reader) {
+    return block + (reader == PRODUCTS ? tile * WORDS : tile / STEP * LANES);
+}
+
+INLINE void tile_put(float *to, vx x, const enum reader reader, const bool second) {
+    if (reader == PRODUCTS)
+        step_store(to, x);
+    else
+        step_store_lanes(to, x, second);
+}
 
 /* Column of B^T d, d the four pixels from p on. */
 INLINE void column_transform(vx t[4], const float *p, ptrdiff_t row) {
@@ -77,26 +99,39 @@ INLINE void column_transform(vx t[4], const float *p, ptrdiff_t row) {
     t[3] = d1 - d3;
 }
 
-/* to = B^T d B, d the 4x4 pixels from p on, for `tiles` neighbours in a row: the last two columns
- * of a patch are the first two of the next. */
-static void patches_transform(float *to, const float *p, ptrdiff_t row, int tiles) {
+/* to = t B, t the columns of B^T d. */
+INLINE void patch_put(float *to, const vx t0[4], const vx t1[4], const vx t2[4], const vx t3[4],
+                      const enum reader reader, const bool second) {
+    UNROLL
+    for (int i = 0; i < 4; i++, to += 4 * FACTOR_POSITION) {
+        tile_put(to, t0[i] - t2[i], reader, second);
+        tile_put(to + FACTOR_POSITION, t1[i] + t2[i], reader, second);
+        tile_put(to + 2 * FACTOR_POSITION, t2[i] - t1[i], reader, second);
+        tile_put(to + 3 * FACTOR_POSITION, t1[i] - t3[i], reader, second);
+    }
+}
+
+/* B^T d B, d the 4x4 pixels from p on, for the chunk's tiles first.. first + tiles - 1, which are
+ * neighbours in a row: the last two columns of a patch are the first two of the next. */
+INLINE void patches_transform(float *block, int first, const float *p, ptrdiff_t row, int tiles,
+                              const enum reader reader) {
     for (int part = 0; part < PARTS; part++) {
-        float *at = to + part * VEC;
         const float *from = p + part * VEC;
         vx t0[4], t1[4];
         column_transform(t0, from, row);
         column_transform(t1, from + LANES, row);
-        for (int k = 0; k < tiles; k++, at += LANES) {
+        for (int k = first; k < first + tiles; k++) {
+            float *to = tile_at(block, k, reader) + part * VEC;
             vx t2[4], t3[4];
             from += 2 * LANES;
             column_transform(t2, from, row);
             column_transform(t3, from + LANES, row);
+            if (STEP > 1 && reader == OUTERS && k % STEP)
+                patch_put(to, t0, t1, t2, t3, reader, true);
+            else
+                patch_put(to, t0, t1, t2, t3, reader, false);
             UNROLL
             for (int i = 0; i < 4; i++) {
-                x_store(at + 4 * i * NEXT_POSITION, t0[i] - t2[i]);
-                x_store(at + (4 * i + 1) * NEXT_POSITION, t1[i] + t2[i]);
-                x_store(at + (4 * i + 2) * NEXT_POSITION, t2[i] - t1[i]);
-                x_store(at + (4 * i + 3) * NEXT_POSITION, t1[i] - t3[i]);
                 t0[i] = t2[i];
                 t1[i] = t3[i];
             }
@@ -104,47 +139,56 @@ static void patches_transform(float *to, const float *p, ptrdiff_t row, int tile
     }
 }
 
-/* A patch that reaches past the ring, which holds zeros there. */
-static void patch_at_edge(float *to, const float *p, ptrdiff_t row, int rows, int columns) {
-    float inside[16 * LANES] = {0};
-    for (int i = 0; i < rows && i < 4; i++)
-        memcpy(inside + i * 4 * LANES, p + i * row,
-               (size_t)(columns < 4 ? columns : 4) * LANES * sizeof *p);
-    patches_transform(to, inside, 4 * LANES, 1);
-}
-
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-/* The patches of tiles first.. of x, which pads with one pixel. */
-static void patches_make(const struct tiling *t, const struct map *x, int first, int tiles) {
+/* The patches of tiles first.. of x, which pads with one pixel: past its ring, which holds zeros,
+ * are others. */
+INLINE void patches_make(const struct tiling *t, const struct map *x, int first, int tiles,
+                         const enum reader reader) {
     for (int b = 0; b < map_blocks(x); b++) {
         struct place at = place_of(t, first);
-        float *to = t->patches + (ptrdiff_t)b * NEXT_BLOCK;
+        float *block = t->patches + (ptrdiff_t)b * FACTOR_BLOCK;
         int count;
-        for (int k = 0; k < tiles; k += count, to += count * LANES) {
+        for (int k = 0; k < tiles; k += count) {
             const int i = 2 * at.row - 1, j = 2 * at.column - 1;
             const float *p =
                 x->data + at.image * x->image + b * x->block + i * x->row + (ptrdiff_t)j * LANES;
-            const int rows = x->height + 1 - i, whole = x->width / 2 - at.column;
-            if (rows >= 4 && whole > 0) {
-                count = smaller(tiles - k, whole);
-                patches_transform(to, p, x->row, count);
+            const int rows = smaller(4, x->height + 1 - i), columns = smaller(4, x->width + 1 - j);
+            if (rows == 4 && columns == 4) {
+                count = smaller(tiles - k, x->width / 2 - at.column);
+                patches_transform(block, k, p, x->row, count, reader);
             } else {
+                float inside[16 * LANES] = {0};
+                for (int r = 0; r < rows; r++)
+                    memcpy(inside + r * 4 * LANES, p + r * x->row,
+                           (size_t)columns * LANES * sizeof *p);
                 count = 1;
-                patch_at_edge(to, p, x->row, rows, x->width + 1 - j);
+                patches_transform(block, k, inside, 4 * LANES, 1, reader);
             }
             place_skip(t, &at, count);
         }
     }
 }
 
+static void patches_for_products(const struct tiling *t, const struct map *x, int first,
+                                 int tiles) {
+    patches_make(t, x, first, tiles, PRODUCTS);
+}
+
+static void patches_for_outers(const struct tiling *t, const struct map *x, int first, int tiles) {
+    patches_make(t, x, first, tiles, OUTERS);
+}
+
 /* ---- products ---- */
 
-/* Channels a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
+/* Steps over so many channels or tiles. */
+INLINE int steps_of(int numbers) { return (numbers + STEP - 1) / STEP; }
+
+/* Steps a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
  * with AVX2, and all at once its instructions came too slowly (docs/speed.md). */
 #define PRODUCT_STEPS (VEC < 16 ? 4 : 1)
 
-/* One channel of `tiles` tiles times its `vectors` vectors of weights. */
+/* One step over the channels of `tiles` tiles times its `vectors` vectors of weights. */
 INLINE void product_step(v16 *sum, const float *x, const float *u, const int tiles,
                          const int vectors) {
     v16 weight[TILE_VECTORS];
@@ -153,10 +197,10 @@ INLINE void product_step(v16 *sum, const float *x, const float *u, const int til
     for (int k = 0; k < vectors; k++) weight[k] = v_load(u + k * LANES);
     UNROLL
     for (int p = 0; p < tiles; p++) {
-        const v16 value = v_splat(x[p * LANES]);
+        const v16 value = step_splat(x + p * WORDS);
         UNROLL
         for (int k = 0; k < vectors; k++)
-            sum[p * vectors + k] = v_fma(value, weight[k], sum[p * vectors + k]);
+            sum[p * vectors + k] = step_fma(value, weight[k], sum[p * vectors + k]);
     }
 }
 
@@ -166,10 +210,10 @@ INLINE void product_run(float *to, const float *v, const float *u, const float *
     v16 sum[TILE_PIXELS * TILE_VECTORS];
     UNROLL
     for (int k = 0; k < tiles * vectors; k++) sum[k] = v_zero();
-    for (int first = 0; first < channels; first += LANES, v += NEXT_BLOCK) {
+    for (int first = 0; first < channels; first += LANES, v += FACTOR_BLOCK) {
         const int lanes = channels - first < LANES ? channels - first : LANES;
         const float *x = v;
-        int left = lanes;
+        int left = steps_of(lanes);
         for (; left >= PRODUCT_STEPS; left -= PRODUCT_STEPS) {
             UNROLL
             for (int k = 0; k < PRODUCT_STEPS; k++, x++, u += vectors * LANES)
@@ -204,18 +248,18 @@ INLINE void product_choose(float *to, const float *v, const float *u, const floa
 /* Products of a chunk's tiles with a group's weights. */
 INLINE void products_make(const struct tiling *t, const float *u, int channels, int tiles,
                           const int vectors) {
-    for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
-        const float *v = t->patches + position * NEXT_POSITION;
+    const ptrdiff_t weights = (ptrdiff_t)steps_of(channels) * vectors * LANES;
+    for (int position = 0; position < WINOGRAD_POSITIONS; position++, u += weights) {
+        const float *v = t->patches + position * FACTOR_POSITION;
         float *to = t->products + position * NEXT_POSITION;
         /* each piece fetches some of the next position's weights from a far cache */
-        const float *soon = u + (ptrdiff_t)channels * vectors * LANES;
+        const float *soon = u + weights;
         int count;
-        for (int k = 0; k < tiles; k += count, v += count * LANES, to += count * LANES) {
+        for (int k = 0; k < tiles; k += count, v += count * WORDS, to += count * LANES) {
             count = tile_length(tiles - k, TILE_PIXELS);
             product_choose(to, v, u, soon, channels, count, vectors);
-            soon += channels / PRODUCT_STEPS * LANES;
+            soon += steps_of(channels) / PRODUCT_STEPS * LANES;
         }
-        u += (ptrdiff_t)channels * vectors * LANES;
     }
 }
 
@@ -320,12 +364,13 @@ static void conv_run(const struct sink *s) {
     const struct conv *c = s->c;
     const int tiles = winograd_tiles(c->x.height, c->x.width, c->images);
     const int channels = c->x.channels, blocks = map_blocks(&c->y);
+    const ptrdiff_t weights = (ptrdiff_t)WINOGRAD_POSITIONS * steps_of(channels) * LANES;
     const struct tiling t = tiling_make(&c->x, c->images, c->scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
-        patches_make(&t, &c->x, first, count);
+        patches_for_products(&t, &c->x, first, count);
         for (int b = 0; b < blocks; b += TILE_VECTORS) {
-            const float *u = c->weight + (size_t)b * WINOGRAD_POSITIONS * (size_t)channels * LANES;
+            const float *u = c->weight + b * weights;
 #if TILE_VECTORS == 2
             if (blocks - b >= 2) {
                 products_make(&t, u, channels, count, 2);
@@ -365,7 +410,7 @@ static void winograd_pool(const struct conv *c, uint8_t *where, int pool) {
 /* ---- the gradient of the weights ---- */
 
 /* to = A dy A^T, dy the 2x2 pixels from p on. */
-INLINE void gradient_transform(float *to, const float *p, ptrdiff_t row) {
+INLINE void gradient_transform(float *to, const float *p, ptrdiff_t row, const bool second) {
     for (int part = 0; part < PARTS; part++, to += VEC, p += VEC) {
         vx t[8]; /* rows of A dy */
         UNROLL
@@ -378,21 +423,21 @@ INLINE void gradient_transform(float *to, const float *p, ptrdiff_t row) {
         }
         UNROLL
         for (int i = 0; i < 4; i++) {
-            x_store(to + 4 * i * NEXT_POSITION, t[2 * i]);
-            x_store(to + (4 * i + 1) * NEXT_POSITION, t[2 * i] + t[2 * i + 1]);
-            x_store(to + (4 * i + 2) * NEXT_POSITION, t[2 * i] - t[2 * i + 1]);
-            x_store(to + (4 * i + 3) * NEXT_POSITION, -t[2 * i + 1]);
+            float *at = to + 4 * i * FACTOR_POSITION;
+            tile_put(at, t[2 * i], OUTERS, second);
+            tile_put(at + FACTOR_POSITION, t[2 * i] + t[2 * i + 1], OUTERS, second);
+            tile_put(at + 2 * FACTOR_POSITION, t[2 * i] - t[2 * i + 1], OUTERS, second);
+            tile_put(at + 3 * FACTOR_POSITION, -t[2 * i + 1], OUTERS, second);
         }
     }
 }
 
-/* [block][position][tile][LANES] of tiles first.. of dy */
+/* Those of tiles first.. of dy, in place of products and laid out as patches. */
 static void gradients_make(const struct tiling *t, const struct map *dy, int first, int tiles) {
-    const int blocks = map_blocks(dy);
-    for (int b = 0; b < blocks; b++) {
+    for (int b = 0; b < map_blocks(dy); b++) {
         struct place at = place_of(t, first);
-        float *to = t->products + (ptrdiff_t)b * NEXT_BLOCK;
-        for (int k = 0; k < tiles; k++, to += LANES, place_skip(t, &at, 1)) {
+        float *block = t->products + (ptrdiff_t)b * FACTOR_BLOCK;
+        for (int k = 0; k < tiles; k++, place_skip(t, &at, 1)) {
             const float *p = dy->data + at.image * dy->image + b * dy->block +
                              2 * at.row * dy->row + (ptrdiff_t)2 * at.column * LANES;
             ptrdiff_t row = dy->row;
@@ -405,42 +450,45 @@ static void gradients_make(const struct tiling *t, const struct map *dy, int fir
                 p = inside;
                 row = 2 * LANES;
             }
-            gradient_transform(to, p, row);
+            if (k % STEP)
+                gradient_transform(tile_at(block, k, OUTERS), p, row, true);
+            else
+                gradient_transform(tile_at(block, k, OUTERS), p, row, false);
         }
     }
 }
 
-/* sum += over tiles of `scalars` neighbouring channels of the patches times vectors of the
- * gradients */
-INLINE void outer_run(float *to, const float *v, const float *w, int tiles, const int scalars,
+/* sum += over the tiles' steps of `scalars` neighbouring channels of the patches times vectors of
+ * the gradients */
+INLINE void outer_run(float *to, const float *v, const float *w, int steps, const int scalars,
                       const int vectors) {
     v16 sum[TILE_SCALARS * TILE_VECTORS];
     UNROLL
     for (int k = 0; k < scalars * vectors; k++) sum[k] = v_load(to + k * LANES);
     const float *soon = to + scalars * vectors * LANES; /* the next call's, from a far cache */
-    for (int t = 0; t < tiles; t++, v += LANES, w += LANES, soon += LANES) {
+    for (int t = 0; t < steps; t++, v += LANES, w += LANES, soon += LANES) {
         __builtin_prefetch(soon, 1, 2);
         v16 value[TILE_VECTORS];
         UNROLL
-        for (int k = 0; k < vectors; k++) value[k] = v_load(w + k * NEXT_BLOCK);
+        for (int k = 0; k < vectors; k++) value[k] = v_load(w + k * FACTOR_BLOCK);
         UNROLL
         for (int s = 0; s < scalars; s++) {
-            const v16 scalar = v_splat(v[s]);
+            const v16 scalar = step_splat(v + s);
             UNROLL
             for (int k = 0; k < vectors; k++)
-                sum[s * vectors + k] = v_fma(scalar, value[k], sum[s * vectors + k]);
+                sum[s * vectors + k] = step_fma(scalar, value[k], sum[s * vectors + k]);
         }
     }
     UNROLL
     for (int k = 0; k < scalars * vectors; k++) v_store(to + k * LANES, sum[k]);
 }
 
-INLINE void outer_choose(float *to, const float *v, const float *w, int tiles, int scalars,
+INLINE void outer_choose(float *to, const float *v, const float *w, int steps, int scalars,
                          const int vectors) {
     switch (scalars) {
 #define CASE(k)                                                        \
     case k:                                                            \
-        if (k <= TILE_SCALARS) outer_run(to, v, w, tiles, k, vectors); \
+        if (k <= TILE_SCALARS) outer_run(to, v, w, steps, k, vectors); \
         break;
         CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
 #undef CASE
@@ -451,13 +499,13 @@ INLINE void outer_choose(float *to, const float *v, const float *w, int tiles, i
 INLINE void outers_add(float *sum, const struct tiling *t, int channels, int b, int tiles,
                        const int vectors) {
     for (int position = 0; position < WINOGRAD_POSITIONS; position++) {
-        const float *v = t->patches + position * NEXT_POSITION;
-        const float *w = t->products + (ptrdiff_t)b * NEXT_BLOCK + position * NEXT_POSITION;
+        const float *v = t->patches + position * FACTOR_POSITION;
+        const float *w = t->products + (ptrdiff_t)b * FACTOR_BLOCK + position * FACTOR_POSITION;
         for (int c = 0; c < channels;) {
             const int left = channels - c, end = LANES - c % LANES; /* of the block */
             const int count = tile_length(left < end ? left : end, TILE_SCALARS);
-            outer_choose(sum, v + (ptrdiff_t)(c / LANES) * NEXT_BLOCK + c % LANES, w, tiles, count,
-                         vectors);
+            outer_choose(sum, v + (ptrdiff_t)(c / LANES) * FACTOR_BLOCK + c % LANES, w,
+                         steps_of(tiles), count, vectors);
             sum += count * vectors * LANES;
             c += count;
         }
@@ -471,7 +519,7 @@ static void winograd_outer(real *sum, const struct map *dy, const struct map *x,
     const struct tiling t = tiling_make(x, images, scratch);
     for (int first = 0; first < tiles; first += t.chunk) {
         const int count = tiles - first < t.chunk ? tiles - first : t.chunk;
-        patches_make(&t, x, first, count);
+        patches_for_outers(&t, x, first, count);
         gradients_make(&t, dy, first, count);
         for (int b = 0; b < blocks; b += TILE_VECTORS) {
             float *to = sum + (size_t)b * WINOGRAD_POSITIONS * (size_t)channels * LANES;
@@ -487,7 +535,13 @@ static void winograd_outer(real *sum, const struct map *dy, const struct map *x,
 }
 
 void ISA(conv_winograd_install)(struct kernels *table) {
+#ifdef SWWAE_BF16
+    table->winograd_bf16 = winograd;
+    table->winograd_pool_bf16 = winograd_pool;
+    table->winograd_outer_bf16 = winograd_outer;
+#else
     table->winograd = winograd;
     table->winograd_pool = winograd_pool;
     table->winograd_outer = winograd_outer;
+#endif
 }

@@ -159,6 +159,13 @@ struct kernels {
     void (*conv_outer_bf16)(real *sum, const struct map *v, const struct map *s, int kernel,
                             int images);
 
+    /* As winograd, winograd_pool and winograd_outer, with what they multiply rounded to bf16 after
+     * its transformation; weight from pack_winograd_bf16. NULL where conv_bf16 is. */
+    void (*winograd_bf16)(const struct conv *conv);
+    void (*winograd_pool_bf16)(const struct conv *conv, uint8_t *where, int pool);
+    void (*winograd_outer_bf16)(real *sum, const struct map *v, const struct map *s, int images,
+                                void *scratch);
+
     /* See struct scatter. Every element of y is written; its sum runs in an order of the
      * instruction set's own, after the bias. */
     void (*scatter)(const struct scatter *scatter);

@@ -29,13 +29,6 @@ void pack_conv(real *packed, const real *weight, int out, int in, int kernel, in
     }
 }
 
-uint16_t pack_bf16(float number) {
-    uint32_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40); /* quiet NaN */
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 struct map pack_pairs_shape(const struct map *x) {
     return map_shape(pack_pairs(x->channels), x->height, x->width, x->ring, LANES / 2);
 }
@@ -61,7 +54,7 @@ void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kerne
                     const bool both = x + 1 < x_channels;
                     for (int y = 0; y < used; y++, from += y_stride) {
                         uint32_t pair = pack_bf16((float)from[0]);
-                        if (both) pair |= (uint32_t)pack_bf16((float)from[x_stride]) << 16;
+                        if (both) pair |= pack_bf16((float)from[x_stride]) << 16;
                         memcpy(packed + y, &pair, sizeof pair);
                     }
                     for (int y = used; y < width; y++) packed[y] = 0;

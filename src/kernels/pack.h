@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Blocks of LANES that hold n channels. */
 static inline int pack_blocks(int n) { return (n + LANES - 1) / LANES; }
@@ -28,8 +29,14 @@ size_t pack_conv_bf16_size(int out, int in, int kernel);
 void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int group,
                     bool transposed);
 
-/* The bf16 bits nearest to a number, ties to even. */
-uint16_t pack_bf16(float number);
+/* The bf16 bits nearest to a number, ties to even. Without a branch, so that loops of it become
+ * vectors. */
+static inline uint32_t pack_bf16(float number) {
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    const uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
+    return (bits & 0x7fffffff) > 0x7f800000 ? quiet : nearest;
+}
 
 /* The shape of x's pairs. x is blocked. */
 struct map pack_pairs_shape(const struct map *x);

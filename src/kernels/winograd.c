@@ -65,21 +65,65 @@ size_t pack_winograd_size(int out, int in) {
     return (size_t)pack_blocks(out) * LANES * (size_t)in * WINOGRAD_POSITIONS;
 }
 
+/* The filters of a convolution from x to y. */
+struct filters {
+    const real *weight;
+    int y_channels, x_channels;
+    size_t y_stride, x_stride;
+    bool mirrored;
+};
+
+static struct filters filters_of(const real *weight, int out, int in, bool transposed) {
+    const size_t row = (size_t)in * 9;
+    return transposed ? (struct filters){weight, in, out, 9, row, true}
+                      : (struct filters){weight, out, in, row, 9, false};
+}
+
+/* Those from channel x to channels y.., `step` values between positions. */
+static void filters_transform(real *u, ptrdiff_t step, const struct filters *f, int y, int x) {
+    real g[9][LANES] = {{0}};
+    for (int k = 0; k < smaller(LANES, f->y_channels - y); k++) {
+        const real *from = f->weight + (size_t)x * f->x_stride + (size_t)(y + k) * f->y_stride;
+        for (int tap = 0; tap < 9; tap++) g[f->mirrored ? 8 - tap : tap][k] = from[tap];
+    }
+    transform(u, step, g);
+}
+
 void pack_winograd(real *packed, const real *weight, int out, int in, int group, bool transposed) {
-    const int y_channels = transposed ? in : out, x_channels = transposed ? out : in;
-    const size_t y_stride = transposed ? 9 : (size_t)in * 9;
-    const size_t x_stride = transposed ? (size_t)in * 9 : 9;
-    for (int y0 = 0; y0 < y_channels; y0 += group * LANES) {
-        const int width = smaller(group, pack_blocks(y_channels - y0)) * LANES;
-        const ptrdiff_t step = (ptrdiff_t)x_channels * width;
-        for (int x = 0; x < x_channels; x++)
+    const struct filters f = filters_of(weight, out, in, transposed);
+    for (int y0 = 0; y0 < f.y_channels; y0 += group * LANES) {
+        const int width = smaller(group, pack_blocks(f.y_channels - y0)) * LANES;
+        const ptrdiff_t step = (ptrdiff_t)f.x_channels * width;
+        for (int x = 0; x < f.x_channels; x++)
+            for (int y = y0; y < y0 + width; y += LANES)
+                filters_transform(packed + (ptrdiff_t)x * width + (y - y0), step, &f, y, x);
+        packed += step * WINOGRAD_POSITIONS;
+    }
+}
+
+static void pack_pairs_of(real *to, const real *first, const real *second) {
+    uint32_t pair[LANES];
+    for (int k = 0; k < LANES; k++)
+        pair[k] = pack_bf16((float)second[k]) << 16 | pack_bf16((float)first[k]);
+    memcpy(to, pair, sizeof pair);
+}
+
+size_t pack_winograd_bf16_size(int out, int in) { return pack_winograd_size(out, pack_pairs(in)); }
+
+void pack_winograd_bf16(real *packed, const real *weight, int out, int in, int group,
+                        bool transposed) {
+    const struct filters f = filters_of(weight, out, in, transposed);
+    for (int y0 = 0; y0 < f.y_channels; y0 += group * LANES) {
+        const int width = smaller(group, pack_blocks(f.y_channels - y0)) * LANES;
+        const ptrdiff_t step = (ptrdiff_t)pack_pairs(f.x_channels) * width;
+        for (int x = 0; x < f.x_channels; x += 2)
             for (int y = y0; y < y0 + width; y += LANES) {
-                real g[9][LANES] = {{0}};
-                for (int k = 0; k < smaller(LANES, y_channels - y); k++) {
-                    const real *from = weight + (size_t)x * x_stride + (size_t)(y + k) * y_stride;
-                    for (int tap = 0; tap < 9; tap++) g[transposed ? 8 - tap : tap][k] = from[tap];
-                }
-                transform(packed + (ptrdiff_t)x * width + (y - y0), step, g);
+                real first[WINOGRAD_POSITIONS * LANES], second[WINOGRAD_POSITIONS * LANES] = {0};
+                filters_transform(first, LANES, &f, y, x);
+                if (x + 1 < f.x_channels) filters_transform(second, LANES, &f, y, x + 1);
+                real *to = packed + (ptrdiff_t)(x / 2) * width + (y - y0);
+                for (int p = 0; p < WINOGRAD_POSITIONS; p++, to += step)
+                    pack_pairs_of(to, first + p * LANES, second + p * LANES);
             }
         packed += step * WINOGRAD_POSITIONS;
     }

@@ -28,6 +28,12 @@ size_t pack_winograd_size(int out, int in);
  * gradient to the input (channels swapped, taps mirrored). */
 void pack_winograd(real *packed, const real *weight, int out, int in, int group, bool transposed);
 
+/* The same rounded to the nearest bf16, two neighbouring channels of x a value: pack_conv_bf16's
+ * pairs. */
+size_t pack_winograd_bf16_size(int out, int in);
+void pack_winograd_bf16(real *packed, const real *weight, int out, int in, int group,
+                        bool transposed);
+
 /* gradient (out, in, 3, 3) = G^T sum G, the sums of kernels->winograd_outer. */
 void pack_winograd_read(real *gradient, const real *sum, int out, int in, int group);
 
