@@ -105,11 +105,11 @@ static void print_passes(const json_t *passes) {
     const json_t *p;
     double total = 0;
     json_array_foreach(passes, i, p) total += number(p, "seconds");
-    printf("\n%-14s %-8s %-18s %9s %6s %8s %8s %6s  %s\n", "layer", "pass", "kernel", "ms", "time",
+    printf("\n%-14s %-8s %-24s %9s %6s %8s %8s %6s  %s\n", "layer", "pass", "kernel", "ms", "time",
            "GFLOP", "avoided", "peak", "why");
     json_array_foreach(passes, i, p) {
         const double flops = number(p, "flops"), dense = number(p, "flops_dense");
-        printf("%-14s %-8s %-18s %9.3f %5.1f%%", json_string_value(json_object_get(p, "layer")),
+        printf("%-14s %-8s %-24s %9.3f %5.1f%%", json_string_value(json_object_get(p, "layer")),
                json_string_value(json_object_get(p, "direction")),
                json_string_value(json_object_get(p, "kernel")), 1e3 * number(p, "seconds"),
                total > 0 ? 100 * number(p, "seconds") / total : 0);

@@ -1,6 +1,9 @@
 /* test_kernels_winograd.c - Winograd's 3x3 convolutions of every instruction set, on odd shapes:
  * against direct convolution, and against their own reference.
  *
+ * Those of bf16: exactly on whole numbers that bf16 holds however they are transformed, and on
+ * others as near as rounding allows.
+ *
  * The bound: patches and outputs are sums of at most 16 terms, the products of one position a sum
  * of the channels, and every rounding is relative to what is summed. So the error is at most
  * (channels + 3 * 16) 2^-24 times the same formula on absolute values of everything, matrices
@@ -199,6 +202,8 @@ static void pool_case(const struct kernels *k, const struct shape *s, int pool, 
     }
     struct conv conv = conv_of(&f);
     conv.weight = k->group == tested.group ? f.packed : f.narrow;
+    if (k->winograd == tested.winograd_bf16)
+        pack_winograd_bf16(f.packed, f.weight, s->out, s->in, tested.group, false);
     conv.relu = relu;
     conv.y = full.map;
     k->winograd(&conv);
@@ -288,10 +293,133 @@ static void test_winograd_outer(void **state) {
     }
 }
 
+/* ---- bf16 ---- */
+
+/* Whole numbers from -most to most, times `step`. */
+static float whole(int most, float step) {
+    return step * (float)((int)(rng_uniform(&rng) * (2 * most + 1)) - most);
+}
+
+static void fill_whole(const struct map *m, int images, int most) {
+    for (int n = 0; n < images; n++)
+        for (int c = 0; c < m->channels; c++)
+            for (int k = 0; k < m->height * m->width; k++)
+                *map_at(m, n, c, k / m->width, k % m->width) = whole(most, 1);
+}
+
+/* A fixture of whole numbers: patches are at most 4 * 3, weights, multiples of 4, at most 9 * 12 /
+ * 4 after their transformation; both are bf16 numbers, and sums of fp32 are exact. */
+static void setup_whole(struct fixture *f, const struct shape *s, bool transposed) {
+    setup(f, s, transposed);
+    fill_whole(&f->x.map, s->images, 3);
+    for (size_t i = 0; i < f->weights; i++) f->weight[i] = whole(3, 4);
+    for (int i = 0; i < f->y_channels; i++) f->bias[i] = whole(3, 1);
+    pack_conv(f->direct, f->weight, s->out, s->in, 3, LANES, tested.group, transposed);
+    pack_winograd_bf16(f->packed, f->weight, s->out, s->in, tested.group, transposed);
+}
+
+static void bf16_case(const struct shape *s, int form) {
+    struct fixture f;
+    setup_whole(&f, s, form & 1);
+    struct tensor y[2];
+    for (int k = 0; k < 2; k++)
+        y[k] = tensor(f.y_channels, s->height, s->width, 2, LANES, s->images);
+    struct conv conv = conv_of(&f);
+    conv.relu = form & 2;
+    conv.gate = form & 4 ? &f.gate.map : NULL;
+    conv.y = y[0].map;
+    conv.weight = f.packed;
+    tested.winograd_bf16(&conv);
+    conv.y = y[1].map;
+    conv.weight = f.direct;
+    tested.conv(&conv);
+    for (size_t k = 0; k < y[0].size; k++) assert_true(y[0].memory[k] == y[1].memory[k]);
+    for (int k = 0; k < 2; k++) tensor_free(&y[k], s->images);
+    teardown(&f);
+}
+
+static void test_bf16(void **state) {
+    (void)state;
+    if (!tested.winograd_bf16) skip();
+    for (size_t i = 0; i < SHAPES; i += next_shape())
+        for (int form = 0; form < 8; form++) bf16_case(&shapes[i], form);
+}
+
+/* Other numbers: a transformed one is rounded by at most 2^-9 of it, a product of two by 2^-8. */
+static void test_bf16_rounding(void **state) {
+    (void)state;
+    if (!tested.winograd_bf16) skip();
+    for (size_t i = 0; i < SHAPES; i += next_shape()) {
+        const struct shape *s = &shapes[i];
+        struct fixture f;
+        setup(&f, s, false);
+        struct tensor full = tensor(s->out, s->height, s->width, 1, LANES, s->images);
+        struct conv conv = conv_of(&f);
+        conv.y = f.dense.map;
+        conv.weight = f.packed;
+        tested.winograd(&conv);
+        pack_winograd_bf16(f.packed, f.weight, s->out, s->in, tested.group, false);
+        conv.y = full.map;
+        tested.winograd_bf16(&conv);
+        double *patches = calloc((size_t)(f.x_channels * WINOGRAD_POSITIONS), sizeof *patches);
+        for (int n = 0; n < s->images; n++)
+            for (int k = 0; k < s->height * s->width; k++) {
+                const int y = k / s->width, x = k % s->width;
+                patch_bounds(patches, &f, n, y / 2, x / 2);
+                for (int o = 0; o < s->out; o++) {
+                    const double allowed = (0x1.02p-8 + (f.x_channels + 48) * 0x1p-24) *
+                                           output_bound(&f, patches, o, y, x);
+                    assert_true(fabs((double)*map_at(&full.map, n, o, y, x) -
+                                     (double)*map_at(&f.dense.map, n, o, y, x)) <= allowed);
+                }
+            }
+        free(patches);
+        tensor_free(&full, s->images);
+        teardown(&f);
+    }
+}
+
+static void test_bf16_pool(void **state) {
+    (void)state;
+    if (!tested.winograd_bf16) skip();
+    struct kernels k = tested;
+    k.winograd = tested.winograd_bf16;
+    k.winograd_pool = tested.winograd_pool_bf16;
+    for (size_t i = 0; i < SHAPES; i += next_shape())
+        for (int form = 4; form < 16; form++) pool_case(&k, &shapes[i], form / 2, form % 2);
+}
+
+static void test_bf16_outer(void **state) {
+    (void)state;
+    if (!tested.winograd_bf16) skip();
+    for (size_t i = 0; i < SHAPES; i += next_shape()) {
+        const struct shape *s = &shapes[i];
+        struct fixture f;
+        setup_whole(&f, s, false);
+        fill_whole(&f.dense.map, s->images, 3);
+        const size_t outer = pack_outer_size(s->out, s->in, 3);
+        float *sum = buffer(f.packed_size), *direct = buffer(outer);
+        float *gradient[2] = {buffer(f.weights), buffer(f.weights)};
+        for (int k = 0; k < 2; k++) { /* twice: sums are added to */
+            tested.winograd_outer_bf16(sum, &f.dense.map, &f.x.map, s->images, f.scratch);
+            reference.conv_outer(direct, &f.dense.map, &f.x.map, 3, s->images);
+        }
+        pack_winograd_read(gradient[0], sum, s->out, s->in, tested.group);
+        pack_outer_read(gradient[1], direct, s->out, s->in, 3, false);
+        for (size_t k = 0; k < f.weights; k++) assert_true(gradient[0][k] == gradient[1][k]);
+        for (int k = 0; k < 2; k++) buffer_free(gradient[k], f.weights);
+        buffer_free(sum, f.packed_size);
+        buffer_free(direct, outer);
+        teardown(&f);
+    }
+}
+
 static int run(const char *name) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_winograd), cmocka_unit_test(test_winograd_pool),
-        cmocka_unit_test(test_winograd_flat), cmocka_unit_test(test_winograd_outer)};
+        cmocka_unit_test(test_winograd),      cmocka_unit_test(test_winograd_pool),
+        cmocka_unit_test(test_winograd_flat), cmocka_unit_test(test_winograd_outer),
+        cmocka_unit_test(test_bf16),          cmocka_unit_test(test_bf16_rounding),
+        cmocka_unit_test(test_bf16_pool),     cmocka_unit_test(test_bf16_outer)};
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 

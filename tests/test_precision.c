@@ -102,13 +102,14 @@ static void test_bits(void **state) {
 static void test_closeness(void **state) {
     (void)state;
     if (!cpu_has_bf16()) skip();
-    for (size_t v = 0; v < 4 * PLAIN_VARIANTS; v++) {
-        struct fixture f = fixture(archs[v % 2], &variants[v / 4]);
+    for (size_t v = 0; v < 8 * PLAIN_VARIANTS; v++) {
+        struct fixture f = fixture(archs[v % 2], &variants[v / 4 % PLAIN_VARIANTS]);
         const size_t n = f.network.parameters;
         float *exact = calloc(n, sizeof *exact), *other = calloc(n, sizeof *other);
         struct losses a, b;
         struct engine_options options = options_for(&f, PRECISION_FP32);
         options.dense = v / 2 % 2;
+        options.direct = v / (4 * PLAIN_VARIANTS);
         step(&f, &options, exact, &a);
         options.precision = PRECISION_BF16;
         step(&f, &options, other, &b);
@@ -136,22 +137,26 @@ static void test_closeness(void **state) {
 static void test_names(void **state) {
     (void)state;
     if (!cpu_has_bf16()) skip();
-    struct fixture f = fixture(archs[0], NULL);
-    const struct engine_options options = options_for(&f, PRECISION_BF16);
-    struct engine *engine;
-    well(engine_create(&engine, &f.network, &options));
-    int found = 0;
-    for (int i = 0; i < engine_passes(engine); i++) {
-        const struct engine_pass p = engine_pass_at(engine, i);
-        const bool first = !strcmp(p.layer, "encoder.0.0");
-        if (first) assert_true(!strstr(p.kernel, "bf16")); /* planar */
-        found += !strcmp(p.kernel, p.back ? "conv/bf16" : "conv-pool/bf16");
-        found += !p.back && !strcmp(p.kernel, "conv/bf16");
+    for (int direct = 0; direct < 2; direct++) {
+        struct fixture f = fixture(archs[0], NULL);
+        struct engine_options options = options_for(&f, PRECISION_BF16);
+        options.direct = direct;
+        struct engine *engine;
+        well(engine_create(&engine, &f.network, &options));
+        const char *const conv = direct ? "conv/bf16" : "conv/winograd-bf16",
+                          *const pool = direct ? "conv-pool/bf16" : "conv-pool/winograd-bf16";
+        int found = 0;
+        for (int i = 0; i < engine_passes(engine); i++) {
+            const struct engine_pass p = engine_pass_at(engine, i);
+            const bool first = !strcmp(p.layer, "encoder.0.0");
+            if (first) assert_true(!strstr(p.kernel, "bf16")); /* planar */
+            found += !strcmp(p.kernel, conv) || (!p.back && !strcmp(p.kernel, pool));
+        }
+        /* 0.1 both ways, 0.2 and 1.0 with their pools; decoder.0.1 both ways */
+        assert_int_equal(found, 6);
+        engine_free(engine);
+        fixture_free(&f);
     }
-    /* 0.1 both ways, 0.2 and 1.0 with their pools; decoder.0.1 both ways */
-    assert_int_equal(found, 6);
-    engine_free(engine);
-    fixture_free(&f);
 }
 
 /* Training in bf16 ends where one in fp32 does, as near as another seed's. */

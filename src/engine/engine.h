@@ -14,7 +14,8 @@
 struct engine;
 
 /* What the passes of dense convolutions multiply: PRECISION_BF16 rounds their inputs, weights and
- * gradients to bf16 and sums in fp32. Everything else is fp32 in both. */
+ * gradients to bf16, for Winograd's filtering after its transformations, and sums in fp32.
+ * Everything else is fp32 in both. */
 enum precision { PRECISION_FP32 = 0, PRECISION_BF16 };
 
 /* The raw terms of a batch, not multiplied by their weights, and the weighted total. A term that

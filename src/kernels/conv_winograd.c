@@ -296,66 +296,101 @@ INLINE v16 part_of(const vx *parts) {
     return whole;
 }
 
-INLINE void tile_write(const struct conv *c, const v16 y[4], struct place at, int block) {
-    const ptrdiff_t corner = 2 * at.row * c->y.row + (ptrdiff_t)2 * at.column * LANES;
-    float *to = c->y.data + at.image * c->y.image + block * c->y.block + corner;
-    const float *gate = c->gate
-                            ? c->gate->data + at.image * c->gate->image + block * c->gate->block +
-                                  2 * at.row * c->gate->row + (ptrdiff_t)2 * at.column * LANES
-                            : NULL;
+/* A tile's place, and that of the next in its row: 2x2 pixels, or a pooled one. */
+struct spot {
+    float *to;
+    const float *gate; /* NULL: none */
+    uint8_t *where;
+};
+
+INLINE struct spot spot_of(const struct sink *s, struct place at, int block) {
+    const struct map *y = &s->c->y, *gate = s->c->gate;
+    const int side = s->where ? 1 : 2; /* of a tile in y */
+    struct spot spot = {y->data + at.image * y->image + block * y->block + side * at.row * y->row +
+                            (ptrdiff_t)side * at.column * LANES,
+                        NULL, NULL};
+    if (gate)
+        spot.gate = gate->data + at.image * gate->image + block * gate->block +
+                    2 * at.row * gate->row + (ptrdiff_t)2 * at.column * LANES;
+    if (s->where) {
+        const ptrdiff_t map = (ptrdiff_t)(at.image * map_blocks(y) + block) * y->height;
+        spot.where = s->where + ((map + at.row) * y->width + at.column) * LANES;
+    }
+    return spot;
+}
+
+/* right, below: whether the tile has a second column, row. */
+INLINE void tile_write(const struct conv *c, const v16 y[4], struct spot spot, bool right,
+                       bool below) {
     UNROLL
     for (int k = 0; k < 4; k++) {
         const int i = k / 2, j = k % 2;
-        if ((i && 2 * at.row + 1 == c->y.height) || (j && 2 * at.column + 1 == c->y.width))
-            continue;
+        if ((i && !below) || (j && !right)) continue;
         v16 out = y[k];
         if (c->relu) out = v_relu(out);
-        if (gate) out = v_gate(out, v_load(gate + i * c->gate->row + j * LANES));
-        v_store(to + i * c->y.row + j * LANES, out);
+        if (spot.gate) out = v_gate(out, v_load(spot.gate + i * c->gate->row + j * LANES));
+        v_store(spot.to + i * c->y.row + j * LANES, out);
     }
 }
 
-INLINE void tile_pool(const struct sink *s, const v16 y[4], struct place at, int block) {
-    const struct map *what = &s->c->y;
-    const int blocks = map_blocks(what);
-    v16 best = s->c->relu ? v_relu(y[0]) : y[0];
+INLINE void tile_pool(const struct conv *c, const v16 y[4], struct spot spot, bool right,
+                      bool below) {
+    v16 best = c->relu ? v_relu(y[0]) : y[0];
     i16 cell = i_zero();
-    const bool right = 2 * at.column + 1 < s->c->x.width, below = 2 * at.row + 1 < s->c->x.height;
     if (right) v_keep_larger(&best, &cell, y[1], 1);
     if (below) v_keep_larger(&best, &cell, y[2], 2);
     if (right && below) v_keep_larger(&best, &cell, y[3], 3);
-    v_store(what->data + at.image * what->image + block * what->block + at.row * what->row +
-                (ptrdiff_t)at.column * LANES,
-            best);
-    i_store_bytes(
-        s->where + (((ptrdiff_t)(at.image * blocks + block) * what->height + at.row) * what->width +
-                    at.column) *
-                       LANES,
-        cell);
+    v_store(spot.to, best);
+    i_store_bytes(spot.where, cell);
 }
 
-INLINE void outputs_make(const struct tiling *t, const struct sink *s, int block, int first,
-                         int tiles, const int vectors) {
+/* `tiles` neighbours in a row; pooled is a constant. */
+INLINE void outputs_run(const struct conv *c, struct spot spot, const float *m, const float *bias,
+                        int tiles, bool right, bool below, const bool pooled) {
+    for (int k = 0; k < tiles; k++, m += LANES) {
+        vx parts[4][PARTS];
+        v16 y[4];
+        UNROLL
+        for (int part = 0; part < PARTS; part++) {
+            vx out[4];
+            tile_transform(out, m + part * VEC, bias ? x_load(bias + part * VEC) : (vx){0});
+            UNROLL
+            for (int i = 0; i < 4; i++) parts[i][part] = out[i];
+        }
+        UNROLL
+        for (int i = 0; i < 4; i++) y[i] = part_of(parts[i]);
+        if (pooled) {
+            tile_pool(c, y, spot, right, below);
+            spot.to += LANES;
+            spot.where += LANES;
+        } else {
+            tile_write(c, y, spot, right, below);
+            spot.to += 2 * LANES;
+            if (spot.gate) spot.gate += 2 * LANES;
+        }
+    }
+}
+
+/* Of tiles first.. and `vectors` vectors from `block` on. */
+static void outputs_make(const struct tiling *t, const struct sink *s, int block, int first,
+                         int tiles, int vectors) {
+    const struct conv *c = s->c;
     for (int v = 0; v < vectors; v++, block++) {
         struct place at = place_of(t, first);
         const float *m = t->products + v * NEXT_BLOCK;
-        const float *bias = s->c->bias ? s->c->bias + block * LANES : NULL;
-        for (int k = 0; k < tiles; k++, m += LANES, place_skip(t, &at, 1)) {
-            vx parts[4][PARTS];
-            v16 y[4];
-            UNROLL
-            for (int part = 0; part < PARTS; part++) {
-                vx out[4];
-                tile_transform(out, m + part * VEC, bias ? x_load(bias + part * VEC) : (vx){0});
-                UNROLL
-                for (int i = 0; i < 4; i++) parts[i][part] = out[i];
-            }
-            UNROLL
-            for (int i = 0; i < 4; i++) y[i] = part_of(parts[i]);
-            if (s->where)
-                tile_pool(s, y, at, block);
+        const float *bias = c->bias ? c->bias + block * LANES : NULL;
+        int count;
+        for (int k = 0; k < tiles; k += count, m += count * LANES) {
+            const bool right = 2 * at.column + 1 < c->x.width, below = 2 * at.row + 1 < c->x.height;
+            count = right ? smaller(tiles - k, c->x.width / 2 - at.column) : 1;
+            const struct spot spot = spot_of(s, at, block);
+            if (!s->where)
+                outputs_run(c, spot, m, bias, count, right, below, false);
+            else if (right && below)
+                outputs_run(c, spot, m, bias, count, true, true, true);
             else
-                tile_write(s->c, y, at, block);
+                outputs_run(c, spot, m, bias, count, right, below, true);
+            place_skip(t, &at, count);
         }
     }
 }

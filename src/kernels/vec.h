@@ -251,6 +251,8 @@ INLINE void i_store_bytes(uint8_t *p, i16 x) {
     const __m256i in_order = _mm256_permute4x64_epi64(pairs, 0xd8);
     _mm_storeu_si128((__m128i *)p, _mm_packus_epi16(_mm256_castsi256_si128(in_order),
                                                     _mm256_extracti128_si256(in_order, 1)));
+#elif VEC == 16
+    _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8((__m512i)x.a));
 #else
     int32_t all[16];
 #define S(part, k) memcpy(all + k * VEC, &x.part, sizeof x.part);
