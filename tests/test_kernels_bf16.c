@@ -61,17 +61,17 @@ struct operands {
     size_t weights, biases, wide_size, narrow_size, pairs_size;
 };
 
-static struct operands operands(const struct shape *s, bool transposed) {
+static struct operands operands(const struct shape *s, bool transposed, int lanes) {
     const int in = transposed ? s->out : s->in, out = transposed ? s->in : s->out;
     struct operands o = {.weights = (size_t)(s->in * s->out * s->kernel * s->kernel),
                          .biases = (size_t)pack_blocks(out) * LANES,
-                         .wide_size = pack_conv_bf16_size(out, in, s->kernel),
+                         .wide_size = pack_conv_bf16_size(out, in, s->kernel, lanes),
                          .narrow_size = pack_conv_size(out, in, s->kernel)};
     o.weight = buffer(o.weights);
     o.bias = buffer(o.biases);
     o.wide = buffer(o.wide_size);
     o.narrow = buffer(o.narrow_size);
-    o.x = tensor(in, s->height, s->width, s->kernel / 2, LANES, s->images);
+    o.x = tensor(in, s->height, s->width, s->kernel / 2, lanes, s->images);
     fill(&o.x, s->images);
     for (size_t i = 0; i < o.weights; i++) o.weight[i] = (float)(rng_uniform(&rng) * 2 - 1);
     for (int i = 0; i < out; i++) o.bias[i] = (float)(rng_uniform(&rng) * 2 - 1);
@@ -79,11 +79,11 @@ static struct operands operands(const struct shape *s, bool transposed) {
     o.pairs_size = map_size(&shape, s->images);
     o.pair_memory = buffer(o.pairs_size);
     o.pairs = map_place(shape, o.pair_memory);
-    tested.round_bf16(&o.pairs, &o.x.map, s->images);
-    pack_conv_bf16(o.wide, o.weight, s->out, s->in, s->kernel, tested.group, transposed);
+    (lanes == 1 ? tested.round_neighbours : tested.round_bf16)(&o.pairs, &o.x.map, s->images);
+    pack_conv_bf16(o.wide, o.weight, s->out, s->in, s->kernel, lanes, tested.group, transposed);
     for (size_t i = 0; i < o.weights; i++) o.weight[i] = rounded(o.weight[i]);
     for (size_t i = 0; i < o.x.size; i++) o.x.memory[i] = rounded(o.x.memory[i]);
-    pack_conv(o.narrow, o.weight, s->out, s->in, s->kernel, LANES, reference.group, transposed);
+    pack_conv(o.narrow, o.weight, s->out, s->in, s->kernel, lanes, reference.group, transposed);
     return o;
 }
 
@@ -96,9 +96,9 @@ static void operands_free(struct operands *o, int images) {
     buffer_free(o->pair_memory, o->pairs_size);
 }
 
-static void conv_case(const struct shape *s, bool transposed, bool relu, bool gated) {
+static void conv_case(const struct shape *s, int lanes, bool transposed, bool relu, bool gated) {
     const int in = transposed ? s->out : s->in, out = transposed ? s->in : s->out;
-    struct operands o = operands(s, transposed);
+    struct operands o = operands(s, transposed, lanes);
     struct tensor gate = tensor(out, s->height, s->width, 1, LANES, s->images), y[3];
     for (int k = 0; k < 3; k++) y[k] = tensor(out, s->height, s->width, 2, LANES, s->images);
     fill(&gate, s->images);
@@ -131,20 +131,21 @@ static void conv_case(const struct shape *s, bool transposed, bool relu, bool ga
 static void test_conv(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int form = 0; form < 8; form++) conv_case(&shapes[i], form & 1, form & 2, form & 4);
+        for (int form = 0; form < 16; form++)
+            conv_case(&shapes[i], form & 8 ? 1 : LANES, form & 1, form & 2, form & 4);
 }
 
 /* conv_pool_bf16 is conv_bf16 and then pool, bit for bit. */
 static void test_conv_pool(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int form = 4; form < 8; form++) {
-            const int pool = form / 2; /* with ReLU and without */
+        for (int form = 4; form < 12; form++) {
+            const int pool = 2 + form / 2 % 2; /* with ReLU and without; then of planar maps */
             const struct shape *s = &shapes[i];
             const int size = pool == 2 ? s->pool : pool;
             const int ph = (s->height + size - 1) / size, pw = (s->width + size - 1) / size;
             const size_t switches = (size_t)(pack_blocks(s->out) * LANES * ph * pw * s->images);
-            struct operands o = operands(s, false);
+            struct operands o = operands(s, false, form < 8 ? LANES : 1);
             struct tensor y = tensor(s->out, s->height, s->width, 0, LANES, s->images), what[2];
             uint8_t *where[2];
             for (int k = 0; k < 2; k++) {
@@ -181,11 +182,12 @@ static void test_conv_pool(void **state) {
 static void test_conv_outer(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int ring = 0; ring < 2; ring++) {
+        for (int form = 0; form < 4; form++) {
+            const int ring = form % 2, lanes = form < 2 ? LANES : 1; /* of v, of x */
             const struct shape *s = &shapes[i];
             const size_t size = pack_outer_size(s->out, s->in, s->kernel);
             struct tensor v = tensor(s->out, s->height, s->width, ring, LANES, s->images);
-            struct tensor x = tensor(s->in, s->height, s->width, s->kernel / 2, LANES, s->images);
+            struct tensor x = tensor(s->in, s->height, s->width, s->kernel / 2, lanes, s->images);
             float *sum[3], *memory[2] = {buffer(v.size), buffer(x.size)};
             for (int k = 0; k < 3; k++) {
                 sum[k] = buffer(size);
@@ -196,7 +198,8 @@ static void test_conv_outer(void **state) {
             struct map v_pairs = map_place(v.map, memory[0]), x_pairs = map_place(x.map, memory[1]);
             tested.round_neighbours(&v_pairs, &v.map, s->images);
             tested.round_neighbours(&x_pairs, &x.map, s->images);
-            tested.conv_outer_bf16(sum[0], &v_pairs, &x_pairs, s->kernel, s->images);
+            tested.conv_outer_bf16(sum[0], lanes == 1 ? &v.map : &v_pairs, &x_pairs, s->kernel,
+                                   s->images);
             for (size_t j = 0; j < v.size; j++) v.memory[j] = rounded(v.memory[j]);
             for (size_t j = 0; j < x.size; j++) x.memory[j] = rounded(x.memory[j]);
             reference.conv_outer(sum[1], &v.map, &x.map, s->kernel, s->images);
@@ -225,6 +228,9 @@ static void test_table(void **state) {
         assert_int_equal(table.conv_pool_bf16 != NULL, there);
         assert_int_equal(table.round_neighbours != NULL, there);
         assert_int_equal(table.conv_outer_bf16 != NULL, there);
+        assert_int_equal(table.winograd_bf16 != NULL, there);
+        assert_int_equal(table.winograd_pool_bf16 != NULL, there);
+        assert_int_equal(table.winograd_outer_bf16 != NULL, there);
     }
 }
 

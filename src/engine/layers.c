@@ -20,9 +20,11 @@ static size_t weights_of(const struct layer *l) {
 
 /* ---- where everything lies ---- */
 
-static size_t dense_size(const struct layer *l, int out, int in, bool bf16) {
+/* lanes: of what the convolution reads. */
+static size_t dense_size(const struct layer *l, int out, int in, int lanes, bool bf16) {
     if (l->winograd) return bf16 ? pack_winograd_bf16_size(out, in) : pack_winograd_size(out, in);
-    return bf16 ? pack_conv_bf16_size(out, in, l->kernel) : pack_conv_size(out, in, l->kernel);
+    return bf16 ? pack_conv_bf16_size(out, in, l->kernel, lanes)
+                : pack_conv_size(out, in, l->kernel);
 }
 
 /* Fewer channels would leave most of a vector, or of the transforms' work, unused; and small maps
@@ -37,9 +39,10 @@ static bool winograd_pays(const struct layer *l, int height, int width) {
 static void layer_add(struct plan *plan, struct layer *l, bool back, int height, int width) {
     plan->layer[plan->layers++] = l;
     l->folded = l->normed && !plan->training && !l->pool_first;
-    /* planar maps are small */
-    l->bf16 = plan->bf16 && l->kernel && l->lanes == LANES && !l->unpool_conv && !l->few;
-    l->bf16_back = l->bf16 && l->trained && back && !l->conv_pool;
+    l->bf16 = plan->bf16 && l->kernel && !l->unpool_conv && !l->few;
+    l->bf16_outer =
+        plan->bf16 && l->kernel && l->trained && !l->unpool_conv && !l->conv_pool && !l->unpool_few;
+    l->bf16_back = l->bf16_outer && back;
     l->winograd = plan->winograd && l->lanes == LANES && !l->unpool_conv && !l->few &&
                   winograd_pays(l, height, width);
     const size_t bias =
@@ -52,7 +55,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
     else if (l->few)
         size = pack_conv_few_size(l->out, l->in, l->kernel);
     else
-        size = dense_size(l, l->out, l->in, l->bf16);
+        size = dense_size(l, l->out, l->in, l->lanes, l->bf16);
     if (weights_of(l) > plan->largest_weight) plan->largest_weight = weights_of(l);
     l->packed = plan->packed_size;
     l->packed_bias = l->packed + size;
@@ -69,7 +72,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
         else if (l->unpool_few)
             plan->packed_size += pack_sparse_size(l->out, l->in, l->kernel, 1);
         else
-            plan->packed_size += dense_size(l, l->in, l->out, l->bf16_back);
+            plan->packed_size += dense_size(l, l->in, l->out, l->few ? 1 : LANES, l->bf16_back);
     }
     l->sum = plan->sum_size;
     if (l->sparse_sum)
@@ -239,7 +242,7 @@ static void pack_dense(real *to, const struct layer *l, const real *weight, int 
     if (l->winograd)
         (bf16 ? pack_winograd_bf16 : pack_winograd)(to, weight, l->out, l->in, group, transposed);
     else if (bf16)
-        pack_conv_bf16(to, weight, l->out, l->in, l->kernel, group, transposed);
+        pack_conv_bf16(to, weight, l->out, l->in, l->kernel, lanes, group, transposed);
     else
         pack_conv(to, weight, l->out, l->in, l->kernel, lanes, group, transposed);
 }

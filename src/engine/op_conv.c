@@ -4,7 +4,7 @@
 struct map op_operand(const struct pass *p, const struct layer *layer, struct map x, bool bf16) {
     if (!bf16 || layer->winograd) return x;
     struct map pairs = map_place(pack_pairs_shape(&x), p->w->pairs);
-    p->kernels->round_bf16(&pairs, &x, p->images);
+    (x.lanes == 1 ? p->kernels->round_neighbours : p->kernels->round_bf16)(&pairs, &x, p->images);
     return pairs;
 }
 
@@ -35,32 +35,31 @@ static void conv_forward(const struct pass *p, const struct op *op) {
         dense(p, layer, &conv, layer->bf16);
 }
 
-/* The gradient of the weights of a layer with blocked maps on both sides. */
-static void add_outer(const struct pass *p, const struct layer *layer, const struct map *d,
-                      const struct map *x) {
-    if (layer->winograd) {
-        (layer->bf16 ? p->kernels->winograd_outer_bf16 : p->kernels->winograd_outer)(
-            p->sum + layer->sum, d, x, p->images, p->w->work);
-        return;
-    }
-    if (!layer->bf16) {
-        p->kernels->conv_outer(p->sum + layer->sum, d, x, layer->kernel, p->images);
-        return;
-    }
-    struct map d_pairs = map_place(*d, p->w->pairs);
-    struct map x_pairs = map_place(*x, p->w->pairs + map_size(d, p->images));
-    p->kernels->round_neighbours(&d_pairs, d, p->images);
-    p->kernels->round_neighbours(&x_pairs, x, p->images);
-    p->kernels->conv_outer_bf16(p->sum + layer->sum, &d_pairs, &x_pairs, layer->kernel, p->images);
+/* The gradient of the weights; v and s as in conv_outer. */
+static void add_outer(const struct pass *p, const struct layer *layer, const struct map *v,
+                      const struct map *s) {
+    const struct kernels *k = p->kernels;
+    real *sum = p->sum + layer->sum;
+    if (layer->winograd)
+        (layer->bf16_outer ? k->winograd_outer_bf16 : k->winograd_outer)(sum, v, s, p->images,
+                                                                         p->w->work);
+    else if (layer->bf16_outer) {
+        struct map s_pairs = map_place(*s, p->w->pairs);
+        k->round_neighbours(&s_pairs, s, p->images);
+        struct map v_pairs = *v;
+        if (s->lanes == LANES) {
+            v_pairs = map_place(*v, p->w->pairs + map_size(s, p->images));
+            k->round_neighbours(&v_pairs, v, p->images);
+        }
+        k->conv_outer_bf16(sum, &v_pairs, &s_pairs, layer->kernel, p->images);
+    } else
+        k->conv_outer(sum, v, s, layer->kernel, p->images);
 }
 
 static void conv_back(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
     const struct map d = pass_gradient(p, op->out[0]), x = pass_value(p, op->in[0].tensor);
-    if (layer->few)
-        p->kernels->conv_outer(p->sum + layer->sum, &x, &d, layer->kernel, p->images);
-    else
-        add_outer(p, layer, &d, &x);
+    add_outer(p, layer, layer->few ? &x : &d, layer->few ? &d : &x);
     if (!layer->normed) p->kernels->sum_pixels(p->sum + layer->bias_sum, &d, p->images);
     if (!gradient_wanted(p, &op->in[0])) return;
     const struct gradient dx = gradient_begin(p, &op->in[0]);

@@ -79,15 +79,16 @@ static size_t measure_pairs(const struct plan *plan) {
     size_t most = 0;
     for (int i = 0; i < plan->ops; i++) {
         const struct op *op = &plan->op[i];
-        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !op->layer->bf16 ||
-            op->layer->winograd)
+        const struct layer *l = op->layer;
+        if ((op->kind != &op_conv && op->kind != &op_conv_pool) || !(l->bf16 || l->bf16_outer) ||
+            l->winograd)
             continue;
         const struct tensor *y = &plan->tensor[op->out[0]];
         const struct map *x = &plan->tensor[op->in[0].tensor].map;
         const struct map d =
             map_shape(y->map.channels, y->map.height, y->map.width, y->gradient_ring, y->map.lanes);
         size_t size = map_size(x, plan->group);
-        if (op->kind == &op_conv && op->layer->trained) size += map_size(&d, plan->group);
+        if (l->bf16_outer) size += map_size(&d, plan->group);
         if (size > most) most = size;
     }
     return most;

@@ -104,12 +104,12 @@ static const char *reason(const struct plan *plan, const struct op *op, bool bac
 /* The kind of operation, and how its dense pass multiplies. */
 static const char *kernel_name(const struct op *op, bool back) {
     const struct layer *l = op->layer;
-    if (op->kind == &op_conv && l->winograd)
-        return l->bf16 ? "conv/winograd-bf16" : "conv/winograd";
-    if (op->kind == &op_conv && l->bf16) return "conv/bf16";
+    const bool bf16 = l && (back ? l->bf16_outer : l->bf16);
+    if (op->kind == &op_conv && l->winograd) return bf16 ? "conv/winograd-bf16" : "conv/winograd";
+    if (op->kind == &op_conv && bf16) return "conv/bf16";
     if (op->kind != &op_conv_pool || back) return op->kind->name;
-    if (l->winograd) return l->bf16 ? "conv-pool/winograd-bf16" : "conv-pool/winograd";
-    return l->bf16 ? "conv-pool/bf16" : op->kind->name;
+    if (l->winograd) return bf16 ? "conv-pool/winograd-bf16" : "conv-pool/winograd";
+    return bf16 ? "conv-pool/bf16" : op->kind->name;
 }
 
 /* ---- operations ---- */

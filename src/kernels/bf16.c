@@ -1,8 +1,6 @@
 /* bf16.c - maps rounded to bf16, and the table of the kernels that multiply them: conv_dense.c,
  * conv_pool.c, conv_outer.c and conv_winograd.c, compiled once more with SWWAE_BF16. */
-#include "kernels/isa.h"
-
-#include <immintrin.h>
+#include "kernels/step.h"
 
 static void round_bf16(struct map *pairs, const struct map *x, int images) {
     const float *from = x->data - x->ring * x->row - (ptrdiff_t)x->ring * LANES;
@@ -14,7 +12,7 @@ static void round_bf16(struct map *pairs, const struct map *x, int images) {
     }
 }
 
-static void round_neighbours(struct map *pairs, const struct map *x, int images) {
+static void blocked_neighbours(struct map *pairs, const struct map *x, int images) {
     const float *from = x->data - x->ring * x->row - (ptrdiff_t)x->ring * LANES;
     float *to = pairs->data - pairs->ring * pairs->row - (ptrdiff_t)pairs->ring * LANES;
     const ptrdiff_t rows = x->image / x->row * images, pixels = x->row / LANES;
@@ -22,13 +20,28 @@ static void round_neighbours(struct map *pairs, const struct map *x, int images)
         __m512i right = _mm512_setzero_si512();
         for (ptrdiff_t p = pixels - 1; p >= 0; p--) {
             const ptrdiff_t at = row * x->row + p * LANES;
-            const __m256bh pixel = _mm512_cvtneps_pbh(_mm512_loadu_ps(from + at));
-            const __m512i low = _mm512_cvtepu16_epi32((__m256i)pixel);
-            const __m512i pair = _mm512_or_si512(low, _mm512_slli_epi32(right, 16));
-            memcpy(to + at, &pair, sizeof pair);
-            right = low;
+            const __m512i pixel = step_lower(x_load(from + at));
+            _mm512_storeu_si512(to + at, _mm512_or_si512(pixel, step_upper(right)));
+            right = pixel;
         }
     }
+}
+
+/* Row after row: beyond a row's end is the next one's ring. */
+static void planar_neighbours(struct map *pairs, const struct map *x, int images) {
+    const float *from = x->data - x->ring * x->row - x->ring;
+    float *to = pairs->data - pairs->ring * pairs->row - pairs->ring;
+    ptrdiff_t left = x->image * images;
+    for (; left > LANES; left -= LANES, from += LANES, to += LANES)
+        v_store(to, step_pair(v_load(from), v_load(from + 1)));
+    float last[2 * LANES] = {0};
+    memcpy(last, from, (size_t)left * sizeof *last);
+    const v16 words = step_pair(v_load(last), v_load(last + 1));
+    memcpy(to, &words, (size_t)left * sizeof *to);
+}
+
+static void round_neighbours(struct map *pairs, const struct map *x, int images) {
+    (x->lanes == 1 ? planar_neighbours : blocked_neighbours)(pairs, x, images);
 }
 
 void ISA(kernels)(struct kernels *table) {

@@ -100,12 +100,11 @@ static void group_two_planar(const struct conv *c, struct tile t) { group_run(c,
 
 static void conv(const struct conv *c) {
     const int blocks = map_blocks(&c->y), radius = c->kernel / 2;
-    const size_t depth = (size_t)c->x.channels * (size_t)(c->kernel * c->kernel) * LANES;
     for (int b = 0; b < blocks; b += TILE_VECTORS)
         for (int n = 0; n < c->images; n++) {
             const struct tile t = {
                 .x = map_at(&c->x, n, 0, -radius, -radius),
-                .weight = c->weight + (size_t)b * depth,
+                .weight = c->weight + b * tile_weights(c),
                 .y = c->y.data + n * c->y.image + b * c->y.block,
                 .gate = c->gate ? c->gate->data + n * c->gate->image + b * c->gate->block : NULL,
                 .bias = c->bias ? c->bias + b * LANES : NULL,

@@ -3,12 +3,17 @@
  * A tile is some scalars times one or two vectors; its sums stay in registers over all pixels.
  * The scalars lie side by side in memory: neighbouring channels of a blocked map, or neighbouring
  * columns (taps) of a planar one, of one row of taps or several. With SWWAE_BF16 defined a word of
- * v or s is a pixel and the one to its right, and a step takes both. */
+ * v or s is a pixel and the one to its right, and a step takes both; beside a planar s, which
+ * meets each vector of v a few times only, v is in fp32 and paired here. */
 #include "kernels/step.h"
 
-/* Rows of taps of a planar map against one vector: of one row's few sums each would wait for its
- * last. */
-#define TILE_ROWS (VEC == 16 ? 3 : 1)
+/* Taps of a planar map against one vector: of one row's few sums each would wait for its last. In
+ * fp32 GCC keeps some scalars for the next pixel, which pays; in bf16 it would put them elsewhere.
+ */
+#define TILE_TAPS (VEC < 16 ? 1 : STEP > 1 ? 25 : 21)
+
+#define MOST_SUMS \
+    (TILE_TAPS > TILE_SCALARS * TILE_VECTORS ? TILE_TAPS : TILE_SCALARS * TILE_VECTORS)
 
 struct outer {
     const struct map *v, *s;
@@ -28,7 +33,7 @@ INLINE float *sum_at(const struct outer *o, int row, int column, int vector) {
 INLINE void tile_run(const struct outer *o, const int rows, const int columns, const int vectors,
                      const int pixel) {
     const int scalars = rows * columns;
-    v16 sum[TILE_ROWS * TILE_SCALARS * TILE_VECTORS];
+    v16 sum[MOST_SUMS];
     UNROLL
     for (int k = 0; k < scalars * vectors; k++)
         sum[k] = v_load(sum_at(o, k / vectors / columns, k / vectors % columns, k % vectors));
@@ -40,9 +45,15 @@ INLINE void tile_run(const struct outer *o, const int rows, const int columns, c
             const float *vector = o->vector + n * o->v->image + i * o->v->row;
             for (int j = 0; j < width; j += STEP, from += STEP * pixel, vector += STEP * LANES) {
                 v16 value[TILE_VECTORS];
-                if (VEC < 16) load_again(); /* neighbouring pixels share scalars */
+                if (VEC < 16 || STEP > 1) load_again(); /* neighbouring pixels share scalars */
                 UNROLL
-                for (int v = 0; v < vectors; v++) value[v] = v_load(vector + v * block);
+                for (int v = 0; v < vectors; v++) {
+                    value[v] = v_load(vector + v * block);
+                    if (STEP > 1 && pixel == 1)
+                        value[v] =
+                            step_pair(value[v], j + 1 < width ? v_load(vector + v * block + LANES)
+                                                              : v_zero());
+                }
                 UNROLL
                 for (int k = 0; k < scalars; k++) {
                     const v16 scalar = step_splat(from + k / columns * row + k % columns);
@@ -58,22 +69,25 @@ INLINE void tile_run(const struct outer *o, const int rows, const int columns, c
 }
 
 /* Rows of taps of a tile, at most. */
-INLINE int most_rows(const int vectors, const int pixel) {
-    return vectors == 1 && pixel == 1 ? TILE_ROWS : 1;
+INLINE int most_rows(int columns, const int vectors, const int pixel) {
+    if (vectors > 1 || pixel > 1 || TILE_TAPS <= columns) return 1;
+    return TILE_TAPS / columns < 5 ? TILE_TAPS / columns : 5;
 }
 
 INLINE void tile_choose(const struct outer *o, int rows, int columns, const int vectors,
                         const int pixel) {
     switch (rows * 16 + columns) {
-#define CASE(r, k)                                               \
-    case r * 16 + k:                                             \
-        if (k <= TILE_SCALARS && r <= most_rows(vectors, pixel)) \
-            tile_run(o, r, k, vectors, pixel);                   \
+#define CASE(r, k)                                                  \
+    case r * 16 + k:                                                \
+        if (k <= TILE_SCALARS && r <= most_rows(k, vectors, pixel)) \
+            tile_run(o, r, k, vectors, pixel);                      \
         break;
         // clang-format off
         CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4) CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8)
         CASE(2, 1) CASE(2, 2) CASE(2, 3) CASE(2, 4) CASE(2, 5) CASE(2, 6) CASE(2, 7) CASE(2, 8)
         CASE(3, 1) CASE(3, 2) CASE(3, 3) CASE(3, 4) CASE(3, 5) CASE(3, 6) CASE(3, 7) CASE(3, 8)
+        CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4) CASE(4, 5) CASE(4, 6)
+        CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4) CASE(5, 5)
         // clang-format on
 #undef CASE
     }
@@ -92,10 +106,10 @@ INLINE void block_run(real *sum, const struct map *v, const struct map *s, int k
         o.next_row = kernel * o.next_scalar;
         for (int c = 0; c < s->channels; c++) {
             int rows, columns;
-            for (int ky = 0; ky < kernel; ky += rows) {
-                rows = tile_length(kernel - ky, most_rows(vectors, pixel));
-                for (int kx = 0; kx < kernel; kx += columns) {
-                    columns = tile_length(kernel - kx, TILE_SCALARS);
+            for (int kx = 0; kx < kernel; kx += columns) {
+                columns = tile_length(kernel - kx, TILE_SCALARS);
+                for (int ky = 0; ky < kernel; ky += rows) {
+                    rows = tile_length(kernel - ky, most_rows(columns, vectors, pixel));
                     o.from = map_at(s, 0, c, ky - radius, kx - radius);
                     o.sum = sum + ((ky * kernel + kx) * s->channels + c) * LANES;
                     tile_choose(&o, rows, columns, vectors, pixel);

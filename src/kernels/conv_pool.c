@@ -186,7 +186,6 @@ static void group_two_planar(const struct target *to, struct tile t) { group_run
 static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
     const struct map *what = &c->y;
     const int blocks = map_blocks(what), radius = c->kernel / 2;
-    const size_t depth = (size_t)c->x.channels * (size_t)(c->kernel * c->kernel) * LANES;
     struct target to = {.c = c, .pool = pool, .relu = c->relu};
     to.next_where = (ptrdiff_t)what->height * what->width * LANES;
     for (int b = 0; b < blocks; b += TILE_VECTORS)
@@ -195,7 +194,7 @@ static void conv_pool(const struct conv *c, uint8_t *where, int pool) {
             to.where = where + (n * blocks + b) * to.next_where;
             const struct tile t = {
                 .x = map_at(&c->x, n, 0, -radius, -radius),
-                .weight = c->weight + (size_t)b * depth,
+                .weight = c->weight + b * tile_weights(c),
                 .bias = c->bias ? c->bias + b * LANES : NULL,
             };
 #if TILE_VECTORS == 2

@@ -181,9 +181,6 @@ static void patches_for_outers(const struct tiling *t, const struct map *x, int 
 
 /* ---- products ---- */
 
-/* Steps over so many channels or tiles. */
-INLINE int steps_of(int numbers) { return (numbers + STEP - 1) / STEP; }
-
 /* Steps a round of the loop: of 16 channels one by one, the loop's end took a sixth of the time
  * with AVX2, and all at once its instructions came too slowly (docs/speed.md). */
 #define PRODUCT_STEPS (VEC < 16 ? 4 : 1)

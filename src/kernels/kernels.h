@@ -150,12 +150,14 @@ struct kernels {
      * machine has no such instructions. pairs = x, blocked, to the nearest bf16, ties to even:
      * two neighbouring channels are one value of the map, pack_pairs_shape's. */
     void (*round_bf16)(struct map *pairs, const struct map *x, int images);
-    /* As conv and conv_pool; x a map of pairs, weight from pack_conv_bf16. */
+    /* As conv and conv_pool; x a map of pairs, blocked from round_bf16 or planar from
+     * round_neighbours, weight from pack_conv_bf16. */
     void (*conv_bf16)(const struct conv *conv);
     void (*conv_pool_bf16)(const struct conv *conv, uint8_t *where, int pool);
-    /* pairs, of x's shape, = x rounded and x's neighbour to the right, 0 past the ring's end. */
+    /* pairs, of x's shape, = x rounded and x's neighbour to the right: past the ring's end 0, or in
+     * a planar map what comes next. */
     void (*round_neighbours)(struct map *pairs, const struct map *x, int images);
-    /* As conv_outer; v and s from round_neighbours. */
+    /* As conv_outer; s from round_neighbours, and v too unless s is planar. */
     void (*conv_outer_bf16)(real *sum, const struct map *v, const struct map *s, int kernel,
                             int images);
 

@@ -30,35 +30,43 @@ void pack_conv(real *packed, const real *weight, int out, int in, int kernel, in
 }
 
 struct map pack_pairs_shape(const struct map *x) {
+    if (x->lanes == 1) return *x;
     return map_shape(pack_pairs(x->channels), x->height, x->width, x->ring, LANES / 2);
 }
 
-size_t pack_conv_bf16_size(int out, int in, int kernel) {
-    return pack_conv_size(out, pack_pairs(in), kernel);
+size_t pack_conv_bf16_size(int out, int in, int kernel, int lanes) {
+    const int steps =
+        lanes == 1 ? in * kernel * pack_pairs(kernel) : pack_pairs(in) * kernel * kernel;
+    return (size_t)pack_blocks(out) * LANES * (size_t)steps;
 }
 
-void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int group,
-                    bool transposed) {
-    const int taps = kernel * kernel;
+void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int lanes,
+                    int group, bool transposed) {
+    const int taps = kernel * kernel, over_taps = lanes == 1 ? 2 : 1, over_x = 3 - over_taps;
     const int y_channels = transposed ? in : out, x_channels = transposed ? out : in;
     const size_t y_stride = transposed ? (size_t)taps : (size_t)in * (size_t)taps;
     const size_t x_stride = transposed ? (size_t)in * (size_t)taps : (size_t)taps;
+    const ptrdiff_t tap_stride = transposed ? -1 : 1;
+    const ptrdiff_t second = lanes == 1 ? tap_stride : (ptrdiff_t)x_stride; /* of a pair */
     for (int y0 = 0; y0 < y_channels; y0 += group * LANES) {
         const int width = smaller(group, pack_blocks(y_channels - y0)) * LANES;
         const int used = smaller(width, y_channels - y0);
-        for (int x0 = 0; x0 < x_channels; x0 += LANES)
-            for (int tap = 0; tap < taps; tap++)
-                for (int x = x0; x < smaller(x0 + LANES, x_channels); x += 2, packed += width) {
-                    const real *from = weight + (size_t)y0 * y_stride + (size_t)x * x_stride +
-                                       (transposed ? taps - 1 - tap : tap);
-                    const bool both = x + 1 < x_channels;
-                    for (int y = 0; y < used; y++, from += y_stride) {
-                        uint32_t pair = pack_bf16((float)from[0]);
-                        if (both) pair |= pack_bf16((float)from[x_stride]) << 16;
-                        memcpy(packed + y, &pair, sizeof pair);
+        for (int x0 = 0; x0 < x_channels; x0 += lanes)
+            for (int row = 0; row < taps; row += kernel)
+                for (int column = 0; column < kernel; column += over_taps)
+                    for (int x = x0; x < smaller(x0 + lanes, x_channels);
+                         x += over_x, packed += width) {
+                        const real *from = weight + (size_t)y0 * y_stride + (size_t)x * x_stride +
+                                           (transposed ? taps - 1 : 0) +
+                                           tap_stride * (row + column);
+                        const bool both = lanes == 1 ? column + 1 < kernel : x + 1 < x_channels;
+                        for (int y = 0; y < used; y++, from += y_stride) {
+                            uint32_t pair = pack_bf16((float)from[0]);
+                            if (both) pair |= pack_bf16((float)from[second]) << 16;
+                            memcpy(packed + y, &pair, sizeof pair);
+                        }
+                        for (int y = used; y < width; y++) packed[y] = 0;
                     }
-                    for (int y = used; y < width; y++) packed[y] = 0;
-                }
     }
 }
 

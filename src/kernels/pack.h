@@ -22,12 +22,13 @@ size_t pack_conv_size(int out, int in, int kernel);
 void pack_conv(real *packed, const real *weight, int out, int in, int kernel, int lanes, int group,
                bool transposed);
 
-/* For kernels->conv_bf16: the same order, with pairs of neighbouring channels of x for lanes, each
- * 32 bits, the even channel in the lower half, rounded to the nearest bf16. Sizes in such pairs. */
+/* For kernels->conv_bf16: the same order, with pairs for lanes, each 32 bits, the first number in
+ * the lower half, rounded to the nearest bf16: of neighbouring channels of x, or where x is planar
+ * of neighbouring taps of a row. Sizes in such pairs. */
 static inline int pack_pairs(int n) { return (n + 1) / 2; }
-size_t pack_conv_bf16_size(int out, int in, int kernel);
-void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int group,
-                    bool transposed);
+size_t pack_conv_bf16_size(int out, int in, int kernel, int lanes);
+void pack_conv_bf16(real *packed, const real *weight, int out, int in, int kernel, int lanes,
+                    int group, bool transposed);
 
 /* The bf16 bits nearest to a number, ties to even. Without a branch, so that loops of it become
  * vectors. */
@@ -38,7 +39,7 @@ static inline uint32_t pack_bf16(float number) {
     return (bits & 0x7fffffff) > 0x7f800000 ? quiet : nearest;
 }
 
-/* The shape of x's pairs. x is blocked. */
+/* The shape of x's pairs: of channels, or of a planar map's neighbours. */
 struct map pack_pairs_shape(const struct map *x);
 
 /* For kernels->conv_few: [out][block of in][tap][LANES of in]. */

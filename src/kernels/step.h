@@ -10,7 +10,6 @@
 #include <immintrin.h>
 
 #define STEP 2 /* numbers */
-#define STEP_PLANAR(map) false
 
 INLINE v16 step_splat(const float *x) {
     int32_t pair;
@@ -28,19 +27,34 @@ INLINE void step_store(float *to, vx x) {
     memcpy(to, &rounded, sizeof rounded);
 }
 
+/* Rounded, each number in the lower half of a pair or in the upper. */
+INLINE __m512i step_lower(vx x) {
+    return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x));
+}
+INLINE __m512i step_upper(__m512i lower) { return _mm512_slli_epi32(lower, 16); }
+
 /* The first or the second numbers of a register of pairs; the first come first. */
 INLINE void step_store_lanes(float *to, vx x, const bool second) {
-    __m512i pairs = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x));
-    if (second) pairs = _mm512_or_si512(_mm512_slli_epi32(pairs, 16), _mm512_loadu_si512(to));
+    __m512i pairs = step_lower(x);
+    if (second) pairs = _mm512_or_si512(step_upper(pairs), _mm512_loadu_si512(to));
     _mm512_storeu_si512(to, pairs);
+}
+
+/* A register of pairs of numbers in fp32. */
+INLINE v16 step_pair(v16 first, v16 second) {
+    return (v16){(vx)_mm512_or_si512(step_lower(first.a), step_upper(step_lower(second.a)))};
 }
 #else
 #define STEP 1
-#define STEP_PLANAR(map) ((map)->lanes == 1)
 
 INLINE v16 step_splat(const float *x) { return v_splat(*x); }
 
 INLINE v16 step_fma(v16 x, v16 y, v16 sum) { return v_fma(x, y, sum); }
+
+INLINE v16 step_pair(v16 first, v16 second) {
+    (void)second;
+    return first;
+}
 
 INLINE void step_store(float *to, vx x) { x_store(to, x); }
 
@@ -49,5 +63,10 @@ INLINE void step_store_lanes(float *to, vx x, const bool second) {
     x_store(to, x);
 }
 #endif
+
+#define STEP_PLANAR(map) ((map)->lanes == 1)
+
+/* Steps over so many numbers. */
+INLINE int steps_of(int numbers) { return (numbers + STEP - 1) / STEP; }
 
 #endif
