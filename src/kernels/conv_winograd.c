@@ -141,8 +141,8 @@ INLINE void patches_transform(float *block, int first, const float *p, ptrdiff_t
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
-/* The patches of tiles first.. of x, which pads with one pixel: past its ring, which holds zeros,
- * are others. */
+/* The patches of tiles first.. of x, whose ring is the padding; one that reaches past it ends in
+ * zeros. */
 INLINE void patches_make(const struct tiling *t, const struct map *x, int first, int tiles,
                          const enum reader reader) {
     for (int b = 0; b < map_blocks(x); b++) {
