@@ -69,7 +69,7 @@ INLINE void tile_sum(v16 *sum, const struct conv *c, struct tile t, const int ro
         tile_sum_planar(sum, c, t, rows, columns, vectors, known);
         return;
     }
-    const int kernel = c->kernel, step = pixel == 1 ? STEP : 1; /* over taps */
+    const int kernel = c->kernel, step = 1 + (pixel == 1) * (STEP - 1); /* over taps */
     const ptrdiff_t row = c->x.row;
     const float *w = t.weight;
     for (int first = 0; first < c->x.channels; first += pixel, t.x += c->x.block) {
