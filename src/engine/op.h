@@ -94,8 +94,9 @@ static inline uint8_t *pass_where(const struct pass *pass, uint8_t *where, int s
     return where + (size_t)pass->first * plan_switches(pass->plan, stage);
 }
 
-/* What a layer's convolution reads: x, or in bf16 its pairs, which the next call overwrites. */
-struct map op_operand(const struct pass *pass, const struct layer *layer, struct map x, bool bf16);
+/* The convolution of an operation's layer, forward. What it reads may be pairs of bf16, which the
+ * next call overwrites. */
+struct conv op_conv_forward(const struct pass *pass, const struct op *op);
 
 /* The where an operation unpools by: the encoder's, what noise left of it, or another image's.
  * Not for unpooling that fills every cell. */

@@ -1,11 +1,25 @@
 /* op_conv.c - convolutions and their gradients. */
 #include "engine/op.h"
 
-struct map op_operand(const struct pass *p, const struct layer *layer, struct map x, bool bf16) {
+/* What a layer's convolution reads: x, or in bf16 its pairs. */
+static struct map operand(const struct pass *p, const struct layer *layer, struct map x,
+                          bool bf16) {
     if (!bf16 || layer->winograd) return x;
     struct map pairs = map_place(pack_pairs_shape(&x), p->w->pairs);
     (x.lanes == 1 ? p->kernels->round_neighbours : p->kernels->round_bf16)(&pairs, &x, p->images);
     return pairs;
+}
+
+struct conv op_conv_forward(const struct pass *p, const struct op *op) {
+    const struct layer *layer = op->layer;
+    return (struct conv){.y = pass_value(p, op->out[0]),
+                         .x = operand(p, layer, pass_value(p, op->in[0].tensor), layer->bf16),
+                         .weight = p->packed + layer->packed,
+                         .bias = p->packed + layer->packed_bias,
+                         .relu = op->relu,
+                         .kernel = layer->kernel,
+                         .images = p->images,
+                         .scratch = p->w->work};
 }
 
 /* The dense convolution of a layer, or of its gradient. */
@@ -19,20 +33,11 @@ static void dense(const struct pass *p, const struct layer *layer, const struct 
 }
 
 static void conv_forward(const struct pass *p, const struct op *op) {
-    const struct layer *layer = op->layer;
-    const struct conv conv = {
-        .y = pass_value(p, op->out[0]),
-        .x = op_operand(p, layer, pass_value(p, op->in[0].tensor), layer->bf16),
-        .weight = p->packed + layer->packed,
-        .bias = p->packed + layer->packed_bias,
-        .relu = op->relu,
-        .kernel = layer->kernel,
-        .images = p->images,
-        .scratch = p->w->work};
-    if (layer->few)
+    const struct conv conv = op_conv_forward(p, op);
+    if (op->layer->few)
         p->kernels->conv_few(&conv);
     else
-        dense(p, layer, &conv, layer->bf16);
+        dense(p, op->layer, &conv, op->layer->bf16);
 }
 
 /* The gradient of the weights; v and s as in conv_outer. */
@@ -64,7 +69,7 @@ static void conv_back(const struct pass *p, const struct op *op) {
     if (!gradient_wanted(p, &op->in[0])) return;
     const struct gradient dx = gradient_begin(p, &op->in[0]);
     const struct conv conv = {.y = dx.map,
-                              .x = op_operand(p, layer, d, layer->bf16_back),
+                              .x = operand(p, layer, d, layer->bf16_back),
                               .weight = p->packed + layer->packed_back,
                               .gate = dx.gated ? &dx.open : NULL,
                               .kernel = layer->kernel,

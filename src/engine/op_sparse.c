@@ -19,15 +19,7 @@ static struct sparse sparse_of(const struct pass *p, const struct op *op, const 
 
 static void conv_pool_forward(const struct pass *p, const struct op *op) {
     const struct layer *layer = op->layer;
-    const struct conv conv = {
-        .y = pass_value(p, op->out[0]),
-        .x = op_operand(p, layer, pass_value(p, op->in[0].tensor), layer->bf16),
-        .weight = p->packed + layer->packed,
-        .bias = p->packed + layer->packed_bias,
-        .relu = op->relu,
-        .kernel = layer->kernel,
-        .images = p->images,
-        .scratch = p->w->work};
+    const struct conv conv = op_conv_forward(p, op);
     const struct kernels *k = p->kernels;
     (layer->winograd ? (layer->bf16 ? k->winograd_pool_bf16 : k->winograd_pool)
      : layer->bf16   ? k->conv_pool_bf16
