@@ -1,5 +1,6 @@
 /* bf16.c - maps rounded to bf16, and the table of the kernels that multiply them: conv_dense.c,
- * conv_pool.c, conv_outer.c and conv_winograd.c, compiled once more with SWWAE_BF16. */
+ * conv_pool.c, conv_outer.c, conv_winograd.c and winograd_outer.c, compiled once more with
+ * SWWAE_BF16. */
 #include "kernels/step.h"
 
 static void round_bf16(struct map *pairs, const struct map *x, int images) {
@@ -51,4 +52,5 @@ void ISA(kernels)(struct kernels *table) {
     ISA(conv_pool_install)(table);
     ISA(conv_outer_install)(table);
     ISA(conv_winograd_install)(table);
+    ISA(winograd_outer_install)(table);
 }

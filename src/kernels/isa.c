@@ -12,6 +12,7 @@ void ISA(kernels)(struct kernels *table) {
     ISA(conv_pool_install)(table);
     ISA(conv_scatter_install)(table);
     ISA(conv_winograd_install)(table);
+    ISA(winograd_outer_install)(table);
     ISA(sparse_outer_install)(table);
     ISA(sparse_few_install)(table);
     ISA(pool_install)(table);

@@ -17,6 +17,7 @@ void ISA(conv_outer_install)(struct kernels *table);
 void ISA(conv_pool_install)(struct kernels *table);
 void ISA(conv_scatter_install)(struct kernels *table);
 void ISA(conv_winograd_install)(struct kernels *table);
+void ISA(winograd_outer_install)(struct kernels *table);
 void ISA(sparse_outer_install)(struct kernels *table);
 void ISA(sparse_few_install)(struct kernels *table);
 void ISA(pool_install)(struct kernels *table);
