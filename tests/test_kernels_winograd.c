@@ -114,6 +114,24 @@ static struct conv conv_of(const struct fixture *f) {
         .x = f->x.map, .bias = f->bias, .kernel = 3, .images = f->s.images, .scratch = f->scratch};
 }
 
+/* y[0], new as y[1], by a Winograd kernel from the packed weights; y[1] by the direct one, whose
+ * operands are returned. */
+static struct conv run_both(struct tensor y[2], const struct fixture *f, int form,
+                            void (*winograd)(const struct conv *)) {
+    for (int k = 0; k < 2; k++)
+        y[k] = tensor(f->y_channels, f->s.height, f->s.width, 2, LANES, f->s.images);
+    struct conv conv = conv_of(f);
+    conv.relu = form & 2;
+    conv.gate = form & 4 ? &f->gate.map : NULL;
+    conv.y = y[0].map;
+    conv.weight = f->packed;
+    winograd(&conv);
+    conv.y = y[1].map;
+    conv.weight = f->direct;
+    tested.conv(&conv);
+    return conv;
+}
+
 /* Of every channel and position of a tile: (channels, positions). */
 static void patch_bounds(double *to, const struct fixture *f, int n, int row, int column) {
     for (int k = 0; k < f->x_channels * WINOGRAD_POSITIONS; k++)
@@ -141,17 +159,7 @@ static void conv_case(const struct shape *s, int form) {
     struct fixture f;
     setup(&f, s, form & 1);
     struct tensor y[2];
-    for (int k = 0; k < 2; k++)
-        y[k] = tensor(f.y_channels, s->height, s->width, 2, LANES, s->images);
-    struct conv conv = conv_of(&f);
-    conv.relu = form & 2;
-    conv.gate = form & 4 ? &f.gate.map : NULL;
-    conv.y = y[0].map;
-    conv.weight = f.packed;
-    tested.winograd(&conv);
-    conv.y = y[1].map;
-    conv.weight = f.direct;
-    tested.conv(&conv);
+    struct conv conv = run_both(y, &f, form, tested.winograd);
     double *patches = calloc((size_t)(f.x_channels * WINOGRAD_POSITIONS), sizeof *patches);
     const int tiles = winograd_tiles(s->height, s->width, s->images), columns = (s->width + 1) / 2,
               rows = (s->height + 1) / 2;
@@ -322,17 +330,7 @@ static void bf16_case(const struct shape *s, int form) {
     struct fixture f;
     setup_whole(&f, s, form & 1);
     struct tensor y[2];
-    for (int k = 0; k < 2; k++)
-        y[k] = tensor(f.y_channels, s->height, s->width, 2, LANES, s->images);
-    struct conv conv = conv_of(&f);
-    conv.relu = form & 2;
-    conv.gate = form & 4 ? &f.gate.map : NULL;
-    conv.y = y[0].map;
-    conv.weight = f.packed;
-    tested.winograd_bf16(&conv);
-    conv.y = y[1].map;
-    conv.weight = f.direct;
-    tested.conv(&conv);
+    run_both(y, &f, form, tested.winograd_bf16);
     for (size_t k = 0; k < y[0].size; k++) assert_true(y[0].memory[k] == y[1].memory[k]);
     for (int k = 0; k < 2; k++) tensor_free(&y[k], s->images);
     teardown(&f);

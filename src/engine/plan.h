@@ -15,30 +15,30 @@
 
 /* One layer with parameters. Offsets are values into the packed arrays. */
 struct layer {
-    size_t weight, bias;              /* in the flat parameters */
-    size_t scale, mean, variance;     /* the same; normed only */
-    int out, in, kernel;              /* kernel 0: fully connected */
-    int lanes;                        /* of a convolution's input map */
-    struct pack_side from, to;        /* of a fully connected layer */
-    bool few;                         /* few output maps: planar output, conv_few */
-    bool normed;                      /* batch normalisation follows; bias is added after it */
-    bool pool_first;                  /* normed, and the pool comes between */
-    bool folded;                      /* normed, and its weights hold the normalisation */
-    bool conv_pool, unpool_conv;      /* runs in one with its pool, or its unpooling */
-    bool unpool_few;                  /* few, and its gradients run in one with its unpooling's */
-    bool sparse_sum;                  /* its gradient sums are in the order of pack_sparse */
-    bool bf16, bf16_back, bf16_outer; /* dense passes that multiply bf16: forward, to its input,
-                                         to its weights */
-    bool winograd;                    /* its dense passes run by Winograd's filtering */
-    bool trained;                     /* a term of the loss reaches it */
-    bool tied;                        /* weight is its mirror image's, transposed */
-    struct layer *partner;      /* whose weight a tied decoder layer shares, here that layer */
-    size_t packed, packed_bias; /* in the packed weights */
-    size_t packed_back;         /* the same for the gradient to the input; trained only */
-    size_t sum, bias_sum;       /* in a share's gradient sums; trained only */
-    size_t sum_end;             /* where these end */
-    size_t norm_sum;            /* normed and trained: in a share's norm sums */
-    size_t norm_value;          /* normed and not folded: in the norm values */
+    size_t weight, bias;          /* in the flat parameters */
+    size_t scale, mean, variance; /* the same; normed only */
+    int out, in, kernel;          /* kernel 0: fully connected */
+    int lanes;                    /* of a convolution's input map */
+    struct pack_side from, to;    /* of a fully connected layer */
+    bool few;                     /* few output maps: planar output, conv_few */
+    bool normed;                  /* batch normalisation follows; bias is added after it */
+    bool pool_first;              /* normed, and the pool comes between */
+    bool folded;                  /* normed, and its weights hold the normalisation */
+    bool conv_pool, unpool_conv;  /* runs in one with its pool, or its unpooling */
+    bool unpool_few;              /* few, and its gradients run in one with its unpooling's */
+    bool sparse_sum;              /* its gradient sums are in the order of pack_sparse */
+    bool bf16, bf16_back;         /* its dense pass forward, that to its input, multiply bf16 */
+    bool bf16_outer;              /* the same for that to its weights */
+    bool winograd;                /* its dense passes run by Winograd's filtering */
+    bool trained;                 /* a term of the loss reaches it */
+    bool tied;                    /* weight is its mirror image's, transposed */
+    struct layer *partner;        /* whose weight a tied decoder layer shares, here that layer */
+    size_t packed, packed_bias;   /* in the packed weights */
+    size_t packed_back;           /* the same for the gradient to the input; trained only */
+    size_t sum, bias_sum;         /* in a share's gradient sums; trained only */
+    size_t sum_end;               /* where these end */
+    size_t norm_sum;              /* normed and trained: in a share's norm sums */
+    size_t norm_value;            /* normed and not folded: in the norm values */
 };
 
 /* What a normalisation keeps for each channel once a batch's sums are known. Norm values are
