@@ -70,7 +70,9 @@ static bool read_image(const struct args *args, int *channels, int *height, int 
     return false;
 }
 
+/* What is not given has its own default, and no recipe's. */
 static bool take_options(swwae_options *options, const struct args *args) {
+    if (swwae_options_set(options, "recipe", "none") != SWWAE_OK) return false;
     for (size_t k = 0; k < PASSED; k++)
         if (args_given(args, passed[k]) &&
             swwae_options_set(options, passed[k], args_value(args, passed[k])) != SWWAE_OK)

@@ -48,7 +48,8 @@ def disc():
 
 def make_model():
     """The model `run one` that the tests below use."""
-    result = run("train", *TINY, "--steps", "30", "--out", "run one", "--quiet")
+    result = run("train", *TINY, "--recipe", "none", "--steps", "30", "--out", "run one",
+                 "--quiet")
     check("train", result.returncode == 0, told(result))
 
 

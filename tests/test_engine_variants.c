@@ -326,6 +326,7 @@ static void norm_folds(enum batch_norm norm) {
                 const struct conv_layer *conv =
                     side ? &n.network.stage[s].decoder[c] : &n.network.stage[s].encoder[c];
                 const struct stage *stage = &n.network.stage[s];
+                if (!conv->normed) continue;
                 const bool pooled = norm == NORM_POOLED && !side && c + 1 == stage->convs;
                 const double count =
                     (double)BATCH * (pooled ? stage->pooled_height * stage->pooled_width

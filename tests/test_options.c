@@ -12,6 +12,7 @@
 #include "temporary.h"
 #include "train/number.h"
 #include "train/options.h"
+#include "train/recipes.h"
 
 static swwae_options *fresh(void) {
     swwae_options *options;
@@ -27,10 +28,15 @@ static void refuses(swwae_options *options, const char *name, const char *value,
     assert_ptr_equal(swwae_options_get(options, name), before);
 }
 
+/* An option's own default is what it has where no recipe sets it. */
 static void test_defaults(void **state) {
     (void)state;
     swwae_options *options = fresh();
     const struct settings *s = &options->settings;
+    for (size_t i = 0; swwae_option_info_at(i); i++)
+        assert_false(options_given(options, swwae_option_info_at(i)->name));
+    assert_string_equal(swwae_options_get(options, "recipe"), "auto");
+    assert_int_equal(swwae_options_set(options, "recipe", "none"), SWWAE_OK);
     assert_string_equal(s->data, "fashion-mnist");
     assert_string_equal(s->arch, "(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc");
     assert_true(s->labels == LABELS_ALL && s->validation == VALIDATION_AUTO);
@@ -51,9 +57,9 @@ static void test_defaults(void **state) {
     assert_true(s->seed == 1 && s->threads == 0 && s->pad == 0 && s->weight_decay == 0);
     size_t count = 0;
     for (const swwae_option_info *info; (info = swwae_option_info_at(count)); count++) {
-        assert_string_equal(swwae_options_get(options, info->name), info->fallback);
+        if (strcmp(info->name, "recipe") != 0)
+            assert_string_equal(swwae_options_get(options, info->name), info->fallback);
         assert_true(info->argument && strlen(info->help) > 4);
-        assert_false(options_given(options, info->name));
     }
     assert_true(s->precision == PRECISION_FP32);
     assert_true(s->save_every.steps == 0 && s->save_every.seconds == 300);
@@ -249,44 +255,50 @@ static void test_recipe(void **state) {
             assert_string_equal(swwae_options_get(options, info->name), info->fallback);
     }
     refuses(options, "recipe", "minus",
-            "option --recipe: \"minus\" found, expected auto|none|plain|plus|photo");
+            "option --recipe: \"minus\" found, expected auto|none|full|plain|plus|photo");
     swwae_options_free(options);
 }
 
-/* The default recipe sets nothing but for few labels that classes can be learned from. */
+/* The default recipe is plus for few labels that classes can be learned from, full for many. */
 static void test_recipe_auto(void **state) {
     (void)state;
     swwae_options *options = fresh();
     const struct settings *s = &options->settings;
-    static const char *const off[][3] = {{"labels", "all", "100"},
-                                         {"labels", "10001", "10000"},
-                                         {"labels", "none", "100"},
-                                         {"recipe", "none", "auto"},
-                                         {"lambda-nll", "0", "1"},
-                                         {"init-from", "runs/other", "none"},
-                                         {"arch", "(4)3c-2p", "(4)3c-2p-10fc"}};
+    static const struct {
+        const char *name, *other, *back;
+        int recipe; /* with the other value */
+    } off[] = {{"labels", "all", "100", RECIPE_FULL},
+               {"labels", "10001", "10000", RECIPE_FULL},
+               {"labels", "none", "100", RECIPE_NONE},
+               {"recipe", "none", "auto", RECIPE_NONE},
+               {"lambda-nll", "0", "1", RECIPE_NONE},
+               {"init-from", "runs/other", "none", RECIPE_NONE},
+               {"arch", "(4)3c-2p", "(4)3c-2p-10fc", RECIPE_NONE}};
     assert_string_equal(swwae_options_get(options, "recipe"), "auto");
     assert_true(s->augment == 0 && s->pseudo_labels == 0 && s->steps == 0);
+    assert_true(s->norm == NORM_POOLED && s->average > 0 && s->dropout == 0);
     assert_int_equal(swwae_options_set(options, "lr", "0.5"), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "labels", "100"), SWWAE_OK);
-    assert_true(options_auto(options) && !options_given(options, "augment"));
+    assert_true(options_recipe(options) == RECIPE_PLUS && !options_given(options, "augment"));
     assert_true(s->augment != 0 && s->pseudo_labels > 0 && s->steps > 0 && s->lr == 0.5);
     for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
-        assert_int_equal(swwae_options_set(options, off[i][0], off[i][1]), SWWAE_OK);
-        assert_true(!options_auto(options) && s->augment == 0 && s->pseudo_labels == 0);
-        assert_true(s->lr == 0.5);
-        assert_int_equal(swwae_options_set(options, off[i][0], off[i][2]), SWWAE_OK);
-        assert_true(options_auto(options) && s->augment != 0);
+        assert_int_equal(swwae_options_set(options, off[i].name, off[i].other), SWWAE_OK);
+        assert_int_equal(options_recipe(options), off[i].recipe);
+        assert_true(s->augment == 0 && s->pseudo_labels == 0 && s->lr == 0.5);
+        assert_true(s->norm == (off[i].recipe == RECIPE_FULL ? NORM_POOLED : NORM_NONE));
+        assert_int_equal(swwae_options_set(options, off[i].name, off[i].back), SWWAE_OK);
+        assert_true(options_recipe(options) == RECIPE_PLUS && s->augment != 0);
     }
     assert_true(s->norm == NORM_POOLED);
     assert_int_equal(swwae_options_set(options, "beta", "hard,20"), SWWAE_OK);
     assert_true(s->norm == NORM_BATCH);
     assert_int_equal(swwae_options_set(options, "labels", "all"), SWWAE_OK);
-    assert_true(s->norm == NORM_NONE);
+    assert_true(options_recipe(options) == RECIPE_FULL && s->norm == NORM_BATCH);
     assert_int_equal(swwae_options_set(options, "label-file", "draw.csv"), SWWAE_OK);
-    assert_true(options_auto(options) && s->pseudo_labels > 0);
+    assert_true(options_recipe(options) == RECIPE_PLUS && s->pseudo_labels > 0);
     assert_int_equal(swwae_options_set(options, "labels", "20000"), SWWAE_OK);
-    assert_true(options_auto(options)); /* the file was known to be few before it was counted */
+    assert_int_equal(options_recipe(options),
+                     RECIPE_PLUS); /* the file was known to be few before it was counted */
     swwae_options_free(options);
 }
 

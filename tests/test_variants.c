@@ -26,6 +26,7 @@ static swwae_options *options_of(va_list pairs) {
     swwae_options *options;
     assert_int_equal(swwae_options_create(&options), SWWAE_OK);
     assert_int_equal(swwae_options_set(options, "arch", ARCH), SWWAE_OK);
+    assert_int_equal(swwae_options_set(options, "recipe", "none"), SWWAE_OK);
     for (const char *name; (name = va_arg(pairs, const char *));)
         if (swwae_options_set(options, name, va_arg(pairs, const char *)) != SWWAE_OK)
             fail_msg("%s", swwae_last_error());

@@ -90,7 +90,7 @@ static void layer_add(struct plan *plan, struct layer *l, bool back, int height,
     plan->norm_sums += 4 * bias;
 }
 
-static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool normed) {
+static struct layer conv_layer(const struct conv_layer *conv, int lanes) {
     return (struct layer){.weight = conv->weight,
                           .bias = conv->bias,
                           .scale = conv->scale,
@@ -100,7 +100,7 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes, bool no
                           .in = conv->in,
                           .kernel = conv->kernel,
                           .lanes = lanes,
-                          .normed = normed};
+                          .normed = conv->normed};
 }
 
 /* Smaller kernels gain nothing by sparsity: docs/speed.md. */
@@ -114,7 +114,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
         for (int c = 0; c < n->stage[s].convs; c++) {
             struct layer *l = &plan->encoder_layer[s][c];
             *l = conv_layer(&n->stage[s].encoder[c],
-                            s == 0 && c == 0 ? layers_image_lanes(n) : LANES, normed);
+                            s == 0 && c == 0 ? layers_image_lanes(n) : LANES);
             const bool last = c + 1 == n->stage[s].convs;
             l->pool_first = last && n->variant.norm == NORM_POOLED;
             l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL && last &&
@@ -126,7 +126,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
     for (int s = 0; s < n->stages; s++)
         for (int c = 0; c < n->stage[s].convs; c++) {
             struct layer *l = &plan->decoder_layer[s][c];
-            *l = conv_layer(&n->stage[s].decoder[c], LANES, normed);
+            *l = conv_layer(&n->stage[s].decoder[c], LANES);
             l->few = s == 0 && c == 0 && layers_image_lanes(n) == 1;
             const bool unpools = plan->sparse && l->kernel >= SPARSE_KERNEL && !plan->every_cell &&
                                  c + 1 == n->stage[s].convs && !n->variant.beta[s];

@@ -43,7 +43,7 @@ static bool add_conv(struct network *network, struct conv_layer *conv, const cha
     if (!tied && !add_view(network, &conv->weight, weight, name, "weight")) return false;
     if (!add_view(network, &conv->bias, per_output(conv->out, ROLE_BIAS, 0), name, "bias"))
         return false;
-    if (!network->variant.norm) return true;
+    if (!conv->normed) return true;
     return add_view(network, &conv->scale, per_output(conv->out, ROLE_SCALE, 1), name, "scale") &&
            add_view(network, &conv->mean, per_output(conv->out, ROLE_RUNNING, 0), name, "mean") &&
            add_view(network, &conv->variance, per_output(conv->out, ROLE_RUNNING, 1), name,
@@ -98,6 +98,7 @@ static bool add_mirrors(struct network *network) {
 /* Sizes of every stage and of the fc layers, from the image up. */
 static swwae_status measure(struct network *network) {
     const struct notation *notation = &network->notation;
+    const bool normed = network->variant.norm != NORM_NONE;
     int channels = network->channels, height = network->height, width = network->width;
     network->stages = notation->stages;
     for (int s = 0; s < network->stages; s++) {
@@ -106,9 +107,11 @@ static swwae_status measure(struct network *network) {
         for (int c = 0; c < stage->convs; c++) {
             int maps = notation->stage[s].maps[c], kernel = notation->stage[s].kernel[c];
             stage->encoder[c] = (struct conv_layer){
-                .in = channels, .out = maps, .kernel = kernel, .height = height, .width = width};
+                .in = channels, .out = maps, .kernel = kernel, .height = height, .width = width,
+                .normed = normed};
             stage->decoder[c] = (struct conv_layer){
-                .in = maps, .out = channels, .kernel = kernel, .height = height, .width = width};
+                .in = maps, .out = channels, .kernel = kernel, .height = height, .width = width,
+                .normed = normed && (s > 0 || c > 0 || network->variant.norm == NORM_BATCH)};
             channels = maps;
         }
         stage->pool = notation->stage[s].pool;

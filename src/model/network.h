@@ -21,7 +21,8 @@ enum output { OUTPUT_LINEAR = 0, OUTPUT_SIGMOID };
 extern const char *const unpooling_names[4], *const output_names[2], *const norm_names[3];
 
 /* Batch normalisation after every convolution of both pathways (paper section 4.4), or, of the last
- * one of an encoder's stage, after its pool: there the gradient stays one at the switches. */
+ * one of an encoder's stage, after its pool, where the gradient stays one at the switches, and not
+ * of the one that makes the image. */
 enum batch_norm { NORM_NONE, NORM_BATCH, NORM_POOLED };
 
 /* What there is to choose about a model besides its notation. All zero: the paper's model. */
@@ -49,7 +50,8 @@ struct conv_layer {
     size_t weight; /* offset in the flat parameters, (out, in, kernel, kernel); of a tied decoder
                       layer that of its mirror image, (in, out, kernel, kernel) */
     size_t bias;   /* offset, (out); added after the normalisation where there is one */
-    size_t scale, mean, variance; /* offsets, (out); variant.norm only */
+    bool normed;                  /* batch normalisation follows */
+    size_t scale, mean, variance; /* offsets, (out); normed only */
 };
 
 /* Convolutions, then a pool; and their mirror in the decoder. decoder[c] undoes encoder[c]:

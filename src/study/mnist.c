@@ -16,7 +16,8 @@ static const char *const both[] = {
     /* Where a quarter of the batch goes over the labels too seldom. With all images labelled there
      * is no share, and these two are the others again. */
     "dropout=0.5 lambda-rec=5 lambda-m=5 labelled-share=0.5",
-    "dropout=0.8 lambda-rec=100 lambda-m=5 labelled-share=0.5", NULL};
+    "dropout=0.8 lambda-rec=100 lambda-m=5 labelled-share=0.5",
+    "dropout=0.8 lambda-rec=20 lambda-m=20 labelled-share=0.5", NULL};
 static const char *const sparsities[] = {"lambda-l1=0.01", "lambda-l1=0.1", NULL};
 static const char *const conv_dropouts[] = {"dropout-conv=0.1", "dropout-conv=0.3", NULL};
 

@@ -87,6 +87,7 @@ static swwae_status defaults(json_t **usual) {
     swwae_status status = SWWAE_OK;
     swwae_options *options = NULL;
     TRY(swwae_options_create(&options));
+    TRY(swwae_options_set(options, "recipe", "none"));
     TRY(options_object(usual, options));
 fail:
     swwae_options_free(options);

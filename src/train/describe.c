@@ -9,9 +9,10 @@
 #include "train/options.h"
 
 /* A layer's own values: a tied one of the decoder has no weight. */
-static json_int_t conv_parameters(const struct conv_layer *conv, bool weight, bool norm) {
+static json_int_t conv_parameters(const struct conv_layer *conv, bool weight) {
     const json_int_t inputs = weight ? (json_int_t)conv->in * conv->kernel * conv->kernel : 0;
-    return (json_int_t)conv->out * (inputs + (norm ? 4 : 1)); /* bias; scale, mean, variance */
+    return (json_int_t)conv->out *
+           (inputs + (conv->normed ? 4 : 1)); /* bias; scale, mean, variance */
 }
 
 static json_t *conv_json(const struct variant *variant, bool decoder, int s, int c,
@@ -20,7 +21,7 @@ static json_t *conv_json(const struct variant *variant, bool decoder, int s, int
                      json_sprintf("%s.%d.%d", decoder ? "decoder" : "encoder", s, c), "kind",
                      "convolution", "kernel", conv->kernel, "input", conv->in, conv->height,
                      conv->width, "output", conv->out, conv->height, conv->width, "parameters",
-                     conv_parameters(conv, !(decoder && variant->tied), variant->norm), "flops",
+                     conv_parameters(conv, !(decoder && variant->tied)), "flops",
                      network_flops_conv(conv));
 }
 

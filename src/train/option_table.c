@@ -4,11 +4,12 @@
 #define AT(member) offsetof(struct settings, member)
 
 const struct option option_table[] = {
-    {{"recipe", "auto|none|plain|plus|photo", "auto",
-      "settings found best for few labels, for all options that are not given: plus, with changed "
+    {{"recipe", "auto|none|full|plain|plus|photo", "auto",
+      "settings found best, for all options that are not given. For few labels: plus, with changed "
       "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
-      "plain, one net and one loss; auto, plus for at most 10000 labels (--labels N, "
-      "--label-file), else none; none, each option's own default"},
+      "plain, one net and one loss. For many: full, with batch normalisation and averaged weights. "
+      "auto, plus for at most 10000 labels (--labels N, --label-file) and full for more; none, "
+      "each option's own default"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",
@@ -100,7 +101,7 @@ const struct option option_table[] = {
      .offset = AT(tied)},
     {{"norm", "none|batch|pooled", "none",
       "batch normalisation after every convolution; pooled: where a pool follows, after it, which "
-      "keeps its gradient sparse"},
+      "keeps its gradient sparse, and not of the image"},
      .kind = CHOICE,
      .offset = AT(norm)},
     {{"output", "linear|sigmoid", "linear", "last step of the decoder"},

@@ -58,28 +58,7 @@ static swwae_status unknown(const char *name) {
                       name);
 }
 
-/* ---- The public functions --------------------------------------------------------------- */
-
-swwae_status swwae_options_create(swwae_options **options) {
-    swwae_status status = SWWAE_OK;
-    swwae_options *made = NULL;
-    CHECK(options, SWWAE_E_ARGUMENT, "swwae_options_create: options is NULL");
-    made = calloc(1, sizeof *made);
-    CHECK(made, SWWAE_E_MEMORY, "no memory for the options");
-    for (size_t i = 0; i < option_count; i++)
-        TRY(option_read(&made->settings, &option_table[i], option_table[i].info.fallback));
-    *options = made;
-    return SWWAE_OK;
-fail:
-    swwae_options_free(made);
-    return status;
-}
-
-void swwae_options_free(swwae_options *options) {
-    if (!options) return;
-    for (size_t i = 0; i < option_count; i++) free(options->text[i]);
-    free(options);
-}
+/* ---- Recipes ---------------------------------------------------------------------------- */
 
 /* A value without `given`: a default, or a recipe's. text NULL: the default. */
 static swwae_status fill(swwae_options *options, size_t i, const char *text) {
@@ -104,14 +83,16 @@ bool reals_any_positive(const struct reals *reals) {
     return false;
 }
 
-bool options_auto(const swwae_options *options) {
+int options_recipe(const swwae_options *options) {
     const struct settings *s = &options->settings;
     struct notation notation;
-    const bool few = strcmp(s->label_file, "none") != 0 || /* which sets labels, when it is read */
-                     (s->labels > 0 && s->labels <= FEW_LABELS);
-    return s->recipe == RECIPE_AUTO && few && s->lambda_nll > 0 &&
-           strcmp(s->init_from, INIT_RANDOM) == 0 &&
-           notation_parse(&notation, s->arch) == SWWAE_OK && notation.fcs > 0;
+    const bool listed = strcmp(s->label_file, "none") != 0; /* which sets labels, when it is read */
+    if (s->recipe != RECIPE_AUTO) return s->recipe;
+    if ((!listed && s->labels == LABELS_NONE) || !(s->lambda_nll > 0) ||
+        strcmp(s->init_from, INIT_RANDOM) != 0 || notation_parse(&notation, s->arch) != SWWAE_OK ||
+        !notation.fcs)
+        return RECIPE_NONE;
+    return listed || (s->labels > 0 && s->labels <= FEW_LABELS) ? RECIPE_PLUS : RECIPE_FULL;
 }
 
 /* What the recipe makes of an option that was not given; NULL: its default. */
@@ -127,13 +108,36 @@ static const char *recipe_value(const swwae_options *options, int recipe, const 
 /* Everything that was not given becomes what the recipe says, or its default. */
 static swwae_status follow_recipe(swwae_options *options) {
     swwae_status status = SWWAE_OK;
-    int recipe = options->settings.recipe;
-    if (recipe == RECIPE_AUTO) recipe = options_auto(options) ? RECIPE_PLUS : RECIPE_NONE;
+    const int recipe = options_recipe(options);
     for (size_t i = 0; i < option_count; i++)
         if (!(options->given >> i & 1))
             TRY(fill(options, i, recipe_value(options, recipe, option_table[i].info.name)));
 fail:
     return status;
+}
+
+/* ---- The public functions --------------------------------------------------------------- */
+
+swwae_status swwae_options_create(swwae_options **options) {
+    swwae_status status = SWWAE_OK;
+    swwae_options *made = NULL;
+    CHECK(options, SWWAE_E_ARGUMENT, "swwae_options_create: options is NULL");
+    made = calloc(1, sizeof *made);
+    CHECK(made, SWWAE_E_MEMORY, "no memory for the options");
+    for (size_t i = 0; i < option_count; i++)
+        TRY(option_read(&made->settings, &option_table[i], option_table[i].info.fallback));
+    TRY(follow_recipe(made));
+    *options = made;
+    return SWWAE_OK;
+fail:
+    swwae_options_free(made);
+    return status;
+}
+
+void swwae_options_free(swwae_options *options) {
+    if (!options) return;
+    for (size_t i = 0; i < option_count; i++) free(options->text[i]);
+    free(options);
 }
 
 swwae_status swwae_options_set(swwae_options *options, const char *name, const char *value) {

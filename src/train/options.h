@@ -111,9 +111,12 @@ struct swwae_options {
 /* True when the user set it. name is in the table. */
 bool options_given(const swwae_options *options, const char *name);
 
-/* True when --recipe auto sets what plus does: at most FEW_LABELS images, or those of a label file,
- * are labelled, to learn classes from, and the weights are random, so that any --norm fits them. */
-bool options_auto(const swwae_options *options);
+/* The recipe followed, which is never RECIPE_AUTO: that is RECIPE_PLUS where at most FEW_LABELS
+ * images, or those of a label file, are labelled, RECIPE_FULL where more are, and RECIPE_NONE
+ * without labels or classes to learn, or where the first weights are not random, which want the
+ * --norm that they have.
+ */
+int options_recipe(const swwae_options *options);
 
 /* True when any text is a value of it, so that "1" is not a number there. */
 bool options_free_text(const char *name);

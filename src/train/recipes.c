@@ -8,6 +8,10 @@ struct setting {
     const char *name, *value;
 };
 
+/* For many labels. */
+static const struct setting full[] = {
+    {"average", "0.998"}, {"lr", "0.003"}, {"norm", "pooled"}, {NULL, NULL}};
+
 /* The loss of the paper alone: nothing is guessed, no image is changed. */
 static const struct setting plain[] = {
     {"average", "0.998"}, {"dropout", "0.8"}, {"labelled-share", "0.5"}, {"weight-decay", "0.1"},
@@ -40,6 +44,7 @@ static const char *find(const struct setting *settings, const char *name) {
 
 const char *recipes_value(int recipe, const char *name) {
     if (recipe == RECIPE_NONE) return NULL;
+    if (recipe == RECIPE_FULL) return find(full, name);
     if (recipe == RECIPE_PLAIN) return find(plain, name);
     const char *own = recipe == RECIPE_PHOTO ? find(photo, name) : NULL;
     return own ? own : find(plus, name);

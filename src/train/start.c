@@ -11,6 +11,7 @@
 #include "train/model_file.h"
 #include "train/number.h"
 #include "train/recipe.h"
+#include "train/recipes.h"
 #include "train/run.h"
 #include "train/teacher.h"
 
@@ -22,7 +23,8 @@ static void tell_about_validation(struct run *run) {
 }
 
 static void tell_about_recipe(struct run *run) {
-    if (options_auto(run->options) && teacher_wanted(run->settings))
+    if (run->settings->recipe == RECIPE_AUTO && options_recipe(run->options) == RECIPE_PLUS &&
+        teacher_wanted(run->settings))
         report_message(&run->reporter,
                        "few labels: trains with changed images, pseudo-labels and what else "
                        "--recipe plus sets; --recipe none: with nothing but what is given");

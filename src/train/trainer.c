@@ -362,7 +362,7 @@ fail:
     return status;
 }
 
-/* Validates; *best: this is the lowest score so far. */
+/* Validates; *best: no score so far is lower. */
 static swwae_status validate(struct run *run, bool *best) {
     swwae_status status = SWWAE_OK;
     struct swwae_evaluation found = {0};
@@ -382,7 +382,8 @@ static swwae_status validate(struct run *run, bool *best) {
     run->validated_error = run->measure_error ? found.error : NAN;
     run->validated_rec = run->measure_rec ? found.rec : NAN;
     double score = run->by_error ? found.error : found.rec;
-    *best = !run->state.best || score < run->state.best_score;
+    /* Of equal errors the later model, which rebuilds better. */
+    *best = !run->state.best || score <= run->state.best_score;
     if (*best) {
         run->state.best = true;
         run->state.best_score = score;

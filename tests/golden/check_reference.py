@@ -45,7 +45,7 @@ class Plain:
         return y
 
     def normalised(self, y, name):
-        if self.variant.get("norm"):
+        if name + ".scale" in self.views:
             for o in range(y.shape[1]):
                 if self.training:
                     mean, variance = np.mean(y[:, o]), np.var(y[:, o])

@@ -249,7 +249,9 @@ class Swwae(nn.Module):
             for c, (maps, kernel) in enumerate(convs):
                 up.append(Convolution(channels, maps, kernel, normed,
                                       pool_first=norm == "pooled" and c + 1 == len(convs)))
-                down.append(Convolution(maps, channels, kernel, normed, up[-1] if tied else None))
+                image = s == 0 and c == 0
+                down.append(Convolution(maps, channels, kernel, norm == "batch" if image else normed,
+                                        up[-1] if tied else None))
                 channels = maps
             self.encoder.append(up)
             self.decoder[str(s)] = down
