@@ -246,7 +246,7 @@ typedef struct swwae_progress {
     bool validated; /* the fields below are fresh */
     double validation_error; /* percent; NaN: not measured */
     double validation_rec;   /* mean squared error per pixel; NaN: not measured */
-    bool best;               /* the best validation so far */
+    bool best;               /* no validation so far has a lower score */
     /* Of the whole run so far, not only of this call, and in every report of training: */
     double best_score;  /* the lowest validation score, percent or squared error; NaN: none */
     uint64_t best_step; /* its step; 0: none */
@@ -293,7 +293,8 @@ SWWAE_API const swwae_option_info *swwae_option_info_at(size_t i);
 SWWAE_API swwae_status swwae_options_create(swwae_options **options);
 SWWAE_API void swwae_options_free(swwae_options *options);
 /* Sets one option from text. The message names the option, the value and what is allowed. Options
- * that are not set follow the recipe, which for few labels is not "none" (docs/recipes.md). */
+ * that are not set follow the recipe, from the beginning on: set recipe to "none" for each option's
+ * own default (docs/recipes.md). */
 SWWAE_API swwae_status swwae_options_set(swwae_options *options, const char *name,
                                          const char *value);
 /* The current value as text, NULL for an unknown name. Valid until an option is set. */

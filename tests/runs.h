@@ -63,6 +63,10 @@ struct seen {
     bool bad;         /* something that must not be */
 };
 
+static inline double score_of(const swwae_progress *p) {
+    return p->best_by_error ? p->validation_error : p->validation_rec;
+}
+
 static inline int watch(const swwae_progress *p, void *user) {
     struct seen *seen = user;
     seen->calls++;
@@ -82,6 +86,10 @@ static inline int watch(const swwae_progress *p, void *user) {
         seen->bad = seen->bad || isnan(p->best_score) != !p->best_step || p->best_step > p->step;
         seen->bad = seen->bad || (!isfinite(p->loss) && !complete) || p->step > p->steps ||
                     p->steps == 0 || p->seconds_left < 0 || !(p->epochs > 0);
+        /* of equal scores the later one is the best */
+        if (p->validated)
+            seen->bad = seen->bad || p->best != (score_of(p) <= p->best_score) ||
+                        (p->best && p->best_step != p->step);
         seen->validations += p->validated;
         seen->bests += p->best;
     }

@@ -14,8 +14,9 @@ static const struct setting full[] = {
 
 /* The loss of the paper alone: nothing is guessed, no image is changed. */
 static const struct setting plain[] = {
-    {"average", "0.998"}, {"dropout", "0.8"}, {"labelled-share", "0.5"}, {"weight-decay", "0.1"},
-    {"lr", "0.003"},      {"norm", "pooled"}, {"steps", "5000"},         {NULL, NULL}};
+    {"average", "0.998"},  {"dropout", "0.8"},  {"labelled-share", "0.5"}, {"weight-decay", "0.1"},
+    {"lambda-rec", "0.1"}, {"lambda-m", "0.1"}, {"lr", "0.003"},           {"norm", "pooled"},
+    {"steps", "5000"},     {NULL, NULL}};
 
 /* For images of any kind. */
 static const struct setting plus[] = {{"augment", "affine,erase"},
@@ -26,6 +27,8 @@ static const struct setting plus[] = {{"augment", "affine,erase"},
                                       {"teacher-augment", "0.5"},
                                       {"labelled-share", "0.5"},
                                       {"weight-decay", "0.2"},
+                                      {"lambda-rec", "0.1"},
+                                      {"lambda-m", "0.1"},
                                       {"lr", "0.003"},
                                       {"norm", "pooled"},
                                       {"steps", "4000"},
