@@ -106,11 +106,18 @@ static swwae_status measure(struct network *network) {
         stage->convs = notation->stage[s].convs;
         for (int c = 0; c < stage->convs; c++) {
             int maps = notation->stage[s].maps[c], kernel = notation->stage[s].kernel[c];
-            stage->encoder[c] = (struct conv_layer){
-                .in = channels, .out = maps, .kernel = kernel, .height = height, .width = width,
-                .normed = normed};
+            stage->encoder[c] = (struct conv_layer){.in = channels,
+                                                    .out = maps,
+                                                    .kernel = kernel,
+                                                    .height = height,
+                                                    .width = width,
+                                                    .normed = normed};
             stage->decoder[c] = (struct conv_layer){
-                .in = maps, .out = channels, .kernel = kernel, .height = height, .width = width,
+                .in = maps,
+                .out = channels,
+                .kernel = kernel,
+                .height = height,
+                .width = width,
                 .normed = normed && (s > 0 || c > 0 || network->variant.norm == NORM_BATCH)};
             channels = maps;
         }

@@ -50,7 +50,7 @@ struct conv_layer {
     size_t weight; /* offset in the flat parameters, (out, in, kernel, kernel); of a tied decoder
                       layer that of its mirror image, (in, out, kernel, kernel) */
     size_t bias;   /* offset, (out); added after the normalisation where there is one */
-    bool normed;                  /* batch normalisation follows */
+    bool normed;   /* batch normalisation follows */
     size_t scale, mean, variance; /* offsets, (out); normed only */
 };
 
