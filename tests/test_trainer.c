@@ -210,10 +210,10 @@ static void test_init_from(void **state) {
     says(train(&seen, "none", "init-from", first, "arch", "(4)3c-4p-(7)3c-4p-10fc", NULL),
          SWWAE_E_ARGUMENT, "has another shape of encoder.1.0.weight, expected the encoder of this");
     says(train(&seen, "none", "init-from", first, "norm", "batch", NULL), SWWAE_E_ARGUMENT,
-         "first was trained with --norm none, found --norm batch; its weights want the former");
+         "first was trained with --norm none, found --norm batch; give --norm none");
     well(train(&seen, "normed", "norm", "pooled", "steps", "1", NULL));
     says(train(&seen, "none", "init-from", temporary_path("normed"), NULL), SWWAE_E_ARGUMENT,
-         "normed was trained with --norm pooled, found --norm none; its weights want the former");
+         "normed was trained with --norm pooled, found --norm none; give --norm pooled");
     says(train(&seen, "none", "init-from", "nowhere", NULL), SWWAE_E_IO, "option --init-from: ");
     assert_int_equal(access(temporary_path("none"), F_OK), -1);
 }

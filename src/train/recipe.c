@@ -159,11 +159,10 @@ swwae_status recipe_init(struct swwae_model *model, const swwae_options *options
     if (!strcmp(path, INIT_RANDOM)) return SWWAE_OK;
     status = model_read(&source, path);
     if (status != SWWAE_OK) return status_prefix(status, "option --init-from");
-    CHECK(
-        source->network.variant.norm == network->variant.norm, SWWAE_E_ARGUMENT,
-        "option --init-from: %.300s was trained with --norm %s, found --norm %s; its weights want "
-        "the former",
-        path, norm_names[source->network.variant.norm], norm_names[network->variant.norm]);
+    CHECK(source->network.variant.norm == network->variant.norm, SWWAE_E_ARGUMENT,
+          "option --init-from: %.300s was trained with --norm %s, found --norm %s; give --norm %s",
+          path, norm_names[source->network.variant.norm], norm_names[network->variant.norm],
+          norm_names[source->network.variant.norm]);
     for (size_t i = 0; i < network->view_count; i++) {
         const struct view *to = &network->view[i], *from = view_named(&source->network, to->name);
         const bool fits = from && same_shape(from, to);
