@@ -89,28 +89,4 @@ static inline void same_results(const char *a, const char *b) {
     free(of_b);
 }
 
-/* Test errors of the rows of results.csv that begin with `start`. */
-static inline int errors_of(double *errors, const char *folder, const char *start) {
-    char *text = results_of(folder);
-    int count = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
-        if (strncmp(line, start, strlen(start)) == 0) {
-            int seed, used;
-            assert_int_equal(sscanf(line + strlen(start), "%d,%n", &seed, &used), 1);
-            errors[count++] = strtod(line + strlen(start) + used, NULL);
-        }
-    free(text);
-    return count;
-}
-
-static inline char *line_of(const char *folder, const char *file, const char *start) {
-    size_t size;
-    char *text = file_of(folder, file, &size), *found = NULL;
-    for (char *line = strtok(text, "\n"); line && !found; line = strtok(NULL, "\n"))
-        if (strncmp(line, start, strlen(start)) == 0) found = strdup(line);
-    free(text);
-    if (!found) fail_msg("%s/%s has no line that begins with %s", folder, file, start);
-    return found;
-}
-
 #endif

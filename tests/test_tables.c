@@ -3,8 +3,33 @@
 #include "tables.h"
 
 #include "study/paired.h"
-#include "study/table.h"
 #include "train/model.h"
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* Test errors of the rows of results.csv that begin with `start`. */
+static int errors_of(double *errors, const char *folder, const char *start) {
+    char *text = results_of(folder);
+    int count = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (strncmp(line, start, strlen(start)) == 0) {
+            int seed, used;
+            assert_int_equal(sscanf(line + strlen(start), "%d,%n", &seed, &used), 1);
+            errors[count++] = strtod(line + strlen(start) + used, NULL);
+        }
+    free(text);
+    return count;
+}
+
+static char *line_of(const char *folder, const char *file, const char *start) {
+    size_t size;
+    char *text = file_of(folder, file, &size), *found = NULL;
+    for (char *line = strtok(text, "\n"); line && !found; line = strtok(NULL, "\n"))
+        if (strncmp(line, start, strlen(start)) == 0) found = strdup(line);
+    free(text);
+    if (!found) fail_msg("%s/%s has no line that begins with %s", folder, file, start);
+    return found;
+}
 
 /* ---- The whole ---------------------------------------------------------------------------- */
 

@@ -109,7 +109,6 @@ static struct layer conv_layer(const struct conv_layer *conv, int lanes) {
 static void add_conv_layers(struct plan *plan, const bool encoder[], const bool decoder[],
                             bool (*few)(int pool, int kernel)) {
     const struct network *n = plan->network;
-    const bool normed = n->variant.norm != NORM_NONE;
     for (int s = 0; s < n->stages; s++)
         for (int c = 0; c < n->stage[s].convs; c++) {
             struct layer *l = &plan->encoder_layer[s][c];
@@ -118,7 +117,7 @@ static void add_conv_layers(struct plan *plan, const bool encoder[], const bool 
             const bool last = c + 1 == n->stage[s].convs;
             l->pool_first = last && n->variant.norm == NORM_POOLED;
             l->conv_pool = plan->sparse && l->kernel >= SPARSE_KERNEL && last &&
-                           !n->variant.beta[s] && (!normed || l->pool_first || !plan->training);
+                           !n->variant.beta[s] && (!l->normed || l->pool_first || !plan->training);
             l->sparse_sum = l->conv_pool && (l->lanes == LANES || few(n->stage[s].pool, l->kernel));
             l->trained = plan->training && encoder[s];
             layer_add(plan, l, s > 0 || c > 0, n->stage[s].height, n->stage[s].width);

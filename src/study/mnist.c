@@ -14,7 +14,7 @@ static const char *const lambdas[] = {"lambda-rec=1 lambda-m=1", "lambda-rec=5 l
 static const char *const both[] = {
     "dropout=0.5 lambda-rec=5 lambda-m=5", "dropout=0.8 lambda-rec=100 lambda-m=5",
     /* Where a quarter of the batch goes over the labels too seldom. With all images labelled there
-     * is no share, and these two are the others again. */
+     * is no share, and only the first two are candidates. */
     "dropout=0.5 lambda-rec=5 lambda-m=5 labelled-share=0.5",
     "dropout=0.8 lambda-rec=100 lambda-m=5 labelled-share=0.5",
     "dropout=0.8 lambda-rec=20 lambda-m=20 labelled-share=0.5", NULL};

@@ -114,8 +114,7 @@ bool options_given(const swwae_options *options, const char *name);
 /* The recipe followed, which is never RECIPE_AUTO: that is RECIPE_PLUS where at most FEW_LABELS
  * images, or those of a label file, are labelled, RECIPE_FULL where more are, and RECIPE_NONE
  * without labels or classes to learn, or where the first weights are not random, which want the
- * --norm that they have.
- */
+ * --norm that they have. */
 int options_recipe(const swwae_options *options);
 
 /* True when any text is a value of it, so that "1" is not a number there. */
