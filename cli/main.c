@@ -114,9 +114,11 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     if (model && !(description = describe(args, model, NULL))) return false;
     /* "data" is a name, which for a folder is not its path: that is among the options. */
     const bool own = !given && !args_given(args, "test-count");
+    const json_t *options = json_object_get(description, "options");
+    const char *trained = json_string_value(json_object_get(options, "data"));
+    const bool same = trained && (!given || strcmp(given, trained) == 0);
     if (!given) {
-        const json_t *options = json_object_get(description, "options");
-        given = json_string_value(json_object_get(options, "data"));
+        given = trained;
         if (own) test_count = json_integer_value(json_object_get(options, "test-count"));
     }
     if (!given) given = json_string_value(json_object_get(description, "data"));
@@ -129,8 +131,13 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     } else {
         swwae_status status = swwae_dataset_open_held_out(dataset, given, (swwae_split)split,
                                                           (int)pad, (size_t)test_count);
-        if (status == SWWAE_OK && own && test_count)
+        if (status == SWWAE_OK && same && test_count)
             status = swwae_dataset_check_held_out(*dataset, model);
+        int channels = 0;
+        if (status == SWWAE_OK) swwae_dataset_image_size(*dataset, &channels, NULL, NULL);
+        if (channels == 1 && json_integer_value(json_object_get(
+                                 json_object_get(description, "image"), "channels")) == 3)
+            status = swwae_dataset_repeat_gray(*dataset);
         json_decref(description);
         if (status == SWWAE_OK) return true;
         *outcome = status == SWWAE_E_ARGUMENT && args_given(args, "data")

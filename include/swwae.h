@@ -10,7 +10,8 @@
  *
  * Conventions for every function below
  *  - A function that can fail returns swwae_status; on failure swwae_last_error() holds one
- *    sentence for the calling thread and output arguments are left untouched.
+ *    sentence for the calling thread and output arguments are left untouched, but for the
+ *    caller's arrays of images, codes or probabilities, part of which may have been written.
  *  - Pointers are not NULL unless the comment says "may be NULL". A NULL where none is
  *    allowed returns SWWAE_E_ARGUMENT.
  *  - Images are float arrays of shape (N, channels, height, width), row-major, one value per
@@ -185,6 +186,11 @@ SWWAE_API swwae_status swwae_dataset_open_held_out(swwae_dataset **dataset, cons
  * the data set are others: then the data has changed, and some may have been trained on. */
 SWWAE_API swwae_status swwae_dataset_check_held_out(const swwae_dataset *dataset,
                                                     const swwae_model *model);
+
+/* Gives images of one channel three equal ones, as a model wants them that was trained on colour:
+ * class folders of which all pictures are gray are read with one channel. SWWAE_E_DATA unless they
+ * have one. */
+SWWAE_API swwae_status swwae_dataset_repeat_gray(swwae_dataset *dataset);
 
 /* Reads image files (PNG, JPEG, IDX, .npy) as one data set without labels, ready for the model:
  * converted to its number of channels, padded as its training images were. */

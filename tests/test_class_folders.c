@@ -174,6 +174,39 @@ static void test_colour(void **state) {
     swwae_dataset_free(d);
 }
 
+/* The test pictures of colour training pictures may all be gray. */
+static void test_repeat_gray(void **state) {
+    (void)state;
+    temporary_subfolder("pale");
+    temporary_subfolder("pale/a");
+    picture("pale/a/0.png", 4, 5, 50, 0);
+    picture("pale/a/1.png", 4, 5, 60, 0);
+    struct swwae_dataset *d = must_open("pale", SWWAE_SPLIT_TRAIN, 0);
+    assert_int_equal(d->channels, 1);
+    assert_int_equal(swwae_dataset_repeat_gray(d), SWWAE_OK);
+    assert_int_equal(d->channels, 3);
+    for (size_t i = 0; i < 120; i++) assert_int_equal(d->images[i], i < 60 ? 50 : 60);
+    assert_int_equal(swwae_dataset_repeat_gray(d), SWWAE_E_DATA);
+    assert_int_equal(swwae_dataset_repeat_gray(NULL), SWWAE_E_ARGUMENT);
+    swwae_dataset_free(d);
+}
+
+/* A long name is cut between characters. */
+static void test_long_name(void **state) {
+    (void)state;
+    char name[80], path[100];
+    memset(name, 'a', 62);
+    memcpy(name + 62, "\xc3\xa9", 3);
+    temporary_subfolder(name);
+    snprintf(path, sizeof path, "%s/a", name);
+    temporary_subfolder(path);
+    snprintf(path, sizeof path, "%s/a/0.png", name);
+    picture(path, 4, 5, 50, 0);
+    struct swwae_dataset *d = must_open(name, SWWAE_SPLIT_TRAIN, 0);
+    assert_int_equal(strlen(d->name), 62);
+    swwae_dataset_free(d);
+}
+
 static void test_left_out(void **state) {
     (void)state;
     temporary_subfolder("left");
@@ -318,6 +351,7 @@ static void test_cifar10_pictures(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_layout), cmocka_unit_test(test_split_layout),
+        cmocka_unit_test(test_repeat_gray),  cmocka_unit_test(test_long_name),
         cmocka_unit_test(test_colour),       cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_links),        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_many),         cmocka_unit_test(test_cifar10_pictures)};

@@ -66,6 +66,9 @@ def test_class_folders():
     check("eval: the images held out", measured["images"] == 20
           and measured["classes"] == ["lying", "standing"] and measured["error"] < 10,
           told(result))
+    result = run("eval", "run", "--data", "./bars", "--test-count", "30")
+    check("eval --test-count: not other images than the training held out",
+          result.returncode == 1 and "or --test-count is another" in result.stderr, told(result))
     check("eval --split train: the others",
           json.loads(run("eval", "run", "--split", "train", "--json").stdout)["images"] == 40)
     result = run("predict", "run", "bars/standing/003.png", "--json")
@@ -76,8 +79,9 @@ def test_class_folders():
     Path("bars/lying/new.png").write_bytes(Path("bars/lying/002.png").read_bytes())
     expect("eval: data that has changed", ["eval", "run"], 1,
            "swwae eval: the test images held out of bars are not those of the model's training: "
-           "the data has changed since, and some may have been trained on; bring the data back as "
-           "it was, or name other test images with --data\n")
+           "the data has changed since, or --test-count is another, and some may have been trained "
+           "on; bring the data back as it was, leave out --test-count, or name other test images "
+           "with --data\n")
     bars(Path("others/test"), 4)
     result = run("eval", "run", "--data", "./others", "--json")
     check("eval --data: other data's own test images", json.loads(result.stdout)["images"] == 8,

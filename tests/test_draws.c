@@ -1,6 +1,7 @@
 /* test_draws.c - runs whose labels come from an index file, and whose test images are held out. */
 #include "data/dataset.h"
 #include "io/safetensors.h"
+#include "picture_files.h"
 #include "runs.h"
 
 #include <jansson.h>
@@ -136,6 +137,42 @@ static void test_label_file_refusals(void **state) {
         SWWAE_E_DATA, "2 labelled and 239 validation images are more than the 240");
 }
 
+/* ---- Many images and few labels ---------------------------------------------------------- */
+
+/* Of 24 pictures with a label one in twelve is for validation, however many have none. Where a file
+ * lists all of those, nothing is left to measure a net without decoder on: the last one is kept. */
+static void test_many_unlabelled(void **state) {
+    (void)state;
+    static const char *const folders[] = {"many", "many/a", "many/b", "many/unlabelled"};
+    char path[64], list[512] = "";
+    uint8_t pixels[64];
+    for (int f = 0; f < 4; f++) temporary_subfolder(folders[f]);
+    for (int i = 0; i < 84; i++) {
+        memset(pixels, i * 3, sizeof pixels);
+        snprintf(path, sizeof path, "%s/%02d.png", folders[i < 24 ? 1 + i % 2 : 3], i);
+        png_file(temporary_path(path), (struct png_kind){PNG_COLOR_TYPE_GRAY, 8, 0}, 8, 8, pixels,
+                 8);
+        if (i < 24) snprintf(list + strlen(list), sizeof list - strlen(list), "%d\n", i);
+    }
+    write_text("all.csv", list);
+    struct seen seen = unseen(NULL);
+    const char *data = temporary_path("many");
+    char kept[512], listed[512];
+    snprintf(kept, sizeof kept, "%s", data);
+    snprintf(listed, sizeof listed, "%s", temporary_path("all.csv"));
+    well(train(&seen, "few", "data", kept, "arch", "(2)3c-2p-2fc", "validation", "auto", "labels",
+               "all", NULL));
+    size_t size;
+    char *text = file_of("few", "labels.json", &size);
+    assert_non_null(strstr(text, "\"validation_per_class\": [1, 1]"));
+    free(text);
+    seen = unseen(NULL);
+    well(train(&seen, "none-left", "data", kept, "arch", "(2)3c-2p-2fc", "validation", "auto",
+               "label-file", listed, "lambda-rec", "0", NULL));
+    assert_int_equal(seen.validations, 0);
+    assert_int_equal(seen.messages, 2); /* why, and what is kept */
+}
+
 /* ---- Test images held out --------------------------------------------------------------- */
 
 static void test_hold_out(void **state) {
@@ -243,9 +280,11 @@ static void test_held_out_run(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_label_file), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_label_file_refusals), cmocka_unit_test(test_hold_out),
-        cmocka_unit_test(test_held_out_run)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_label_file),
+                                       cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_label_file_refusals),
+                                       cmocka_unit_test(test_many_unlabelled),
+                                       cmocka_unit_test(test_hold_out),
+                                       cmocka_unit_test(test_held_out_run)};
     return cmocka_run_group_tests_name("draws", tests, temporary_make, temporary_remove);
 }

@@ -161,7 +161,7 @@ static void test_uniform(void **state) {
     swwae_dataset_free(d);
 }
 
-/* A class smaller than its share of validation: the others give more. */
+/* A class of less than twice its share of validation: the others give more. */
 static void test_uneven(void **state) {
     (void)state;
     struct swwae_dataset *d = make(90, 3);
@@ -171,9 +171,9 @@ static void test_uneven(void **state) {
     assert_int_equal(labels_draw(&draw, d, 0, 30, 1), SWWAE_OK);
     check_partition(d, &draw);
     count_classes(d, draw.validation, 30, counts);
-    assert_int_equal(counts[2], 4);
-    assert_int_equal(counts[1], 10);
-    assert_int_equal(counts[0], 16);
+    assert_int_equal(counts[2], 2);
+    assert_int_equal(counts[1], 5);
+    assert_int_equal(counts[0], 23);
     labels_free(&draw);
     swwae_dataset_free(d);
 }
@@ -195,6 +195,30 @@ static void test_partly_labelled(void **state) {
     assert_int_equal(draw.validation_count, 40);
     labels_free(&draw);
     assert_int_equal(labels_draw(&draw, d, -1, 40, 1), SWWAE_E_DATA); /* no label is left */
+    swwae_dataset_free(d);
+}
+
+/* A rare class gives half of its images at most while the others have more, and one of one image
+ * none. */
+static void test_rare(void **state) {
+    (void)state;
+    struct swwae_dataset *d = make(615, 3);
+    for (size_t i = 0; i < 615; i++) d->labels[i] = i < 300 ? 0 : i < 600 ? 1 : 2;
+    struct label_draw draw;
+    size_t counts[16];
+    assert_int_equal(labels_draw(&draw, d, -1, 51, 1), SWWAE_OK);
+    check_partition(d, &draw);
+    count_classes(d, draw.validation, draw.validation_count, counts);
+    assert_true(counts[0] == 22 && counts[1] == 22 && counts[2] == 7);
+    labels_free(&draw);
+    for (size_t i = 601; i < 615; i++) d->labels[i] = 0;
+    assert_int_equal(labels_draw(&draw, d, -1, 306, 1), SWWAE_OK);
+    count_classes(d, draw.labelled, draw.labelled_count, counts);
+    assert_int_equal(counts[2], 1);
+    labels_free(&draw);
+    assert_int_equal(labels_draw(&draw, d, 0, 610, 1), SWWAE_OK); /* there is no other way */
+    assert_int_equal(draw.validation_count, 610);
+    labels_free(&draw);
     swwae_dataset_free(d);
 }
 
@@ -244,6 +268,6 @@ int main(void) {
         cmocka_unit_test(test_seeds),           cmocka_unit_test(test_pinned),
         cmocka_unit_test(test_uniform),         cmocka_unit_test(test_uneven),
         cmocka_unit_test(test_partly_labelled), cmocka_unit_test(test_no_labels),
-        cmocka_unit_test(test_refusals)};
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_rare)};
     return cmocka_run_group_tests_name("labels", tests, NULL, NULL);
 }

@@ -296,9 +296,8 @@ static void test_recipe_auto(void **state) {
     assert_true(options_recipe(options) == RECIPE_FULL && s->norm == NORM_BATCH);
     assert_int_equal(swwae_options_set(options, "label-file", "draw.csv"), SWWAE_OK);
     assert_true(options_recipe(options) == RECIPE_PLUS && s->pseudo_labels > 0);
-    assert_int_equal(swwae_options_set(options, "labels", "20000"), SWWAE_OK);
-    assert_int_equal(options_recipe(options),
-                     RECIPE_PLUS); /* the file was known to be few before it was counted */
+    assert_int_equal(swwae_options_set(options, "labels", "20000"), SWWAE_OK); /* counted */
+    assert_int_equal(options_recipe(options), RECIPE_FULL);
     swwae_options_free(options);
 }
 

@@ -173,6 +173,52 @@ static void test_resume_further(void **state) {
     swwae_options_free(more);
 }
 
+/* Fewer steps than a run has that was stopped between rows: it ends where it is, with a row. */
+static void test_resume_fewer(void **state) {
+    (void)state;
+    struct seen seen = unseen(NULL);
+    swwae_options *more;
+    char steps[32];
+    well(train(&seen, "fewer", "epochs", "1", NULL));
+    const uint64_t step = seen.step;
+    well(swwae_options_create(&more));
+    well(swwae_options_set(more, "epochs", "2"));
+    seen = unseen("train"); /* a step later */
+    assert_int_equal(swwae_resume(temporary_path("fewer"), more, watch, &seen),
+                     SWWAE_E_INTERRUPTED);
+    assert_true(seen.step == step + 1 && rows_of("fewer") == 1);
+    snprintf(steps, sizeof steps, "%d", (int)step);
+    well(swwae_options_set(more, "steps", steps));
+    seen = unseen(NULL);
+    well(swwae_resume(temporary_path("fewer"), more, watch, &seen));
+    assert_true(!seen.bad && seen.validations == 1 && seen.step == step + 1);
+    assert_int_equal(rows_of("fewer"), 2);
+    swwae_options_free(more);
+}
+
+/* An option that a run's file does not have yet is at its own default, whatever the recipe makes of
+ * it now. */
+static void test_resume_older(void **state) {
+    (void)state;
+    static const char *const names[] = {"younger", "older"};
+    struct seen seen;
+    for (int i = 0; i < 2; i++) {
+        seen = unseen(i ? "train" : NULL);
+        assert_int_equal(train(&seen, names[i], "recipe", "photo", "labels", "50", "augment-border",
+                               "zeros", "steps", "30", NULL),
+                         i ? SWWAE_E_INTERRUPTED : SWWAE_OK);
+    }
+    size_t size, at = 0;
+    char *config = file_of("older", "config.json", &size);
+    while (at < size && strncmp(config + at, "\"augment-border", 15) != 0) at++;
+    assert_true(at < size);
+    while (config[at] != '\n') config[at++] = ' ';
+    temporary_write("older/config.json", config, size);
+    free(config);
+    go_through("older");
+    same_run("younger", "older");
+}
+
 static void test_threads(void **state) {
     (void)state;
     struct seen seen = unseen(NULL);
@@ -215,6 +261,8 @@ int main(void) {
         cmocka_unit_test(test_resume_validation),
         cmocka_unit_test(test_resume_killed),
         cmocka_unit_test(test_resume_further),
+        cmocka_unit_test(test_resume_fewer),
+        cmocka_unit_test(test_resume_older),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_short_epochs),
     };

@@ -2,7 +2,9 @@
  * interruptions, refusals, and the linear map. */
 #include "study_data.h"
 
+#include "data/dataset.h"
 #include "study/linear.h"
+#include "study/study.h"
 #include "study/table.h"
 
 static int prepare(void **state) {
@@ -290,6 +292,33 @@ static void test_no_gnuplot(void **state) {
     swwae_options_free(options);
 }
 
+/* ---- The order of images ------------------------------------------------------------------ */
+
+/* Of class folders the first images are from all classes, and have a label. */
+static void test_order(void **state) {
+    (void)state;
+    enum { N = 300 };
+    struct swwae_dataset *d;
+    well(dataset_allocate(&d, N, 1, 1, 1, 3, 1));
+    for (int i = 0; i < N; i++) d->labels[i] = i / 90 < 3 ? i / 90 : -1;
+    uint32_t *order;
+    size_t count;
+    for (int folders = 0; folders < 2; folders++) {
+        if (folders) d->folder = strdup("photos");
+        well(study_order(&order, &count, d));
+        assert_int_equal(count, 270);
+        int seen[N] = {0}, classes[3] = {0};
+        for (size_t i = 0; i < count; i++) {
+            assert_true(folders || order[i] == i);
+            assert_int_equal(seen[order[i]]++, 0);
+            if (i < 90) classes[d->labels[order[i]]]++;
+        }
+        for (int k = 0; k < 3 && folders; k++) assert_in_range(classes[k], 15, 45);
+        free(order);
+    }
+    swwae_dataset_free(d);
+}
+
 /* ---- The linear map ---------------------------------------------------------------------- */
 
 /* A map that is linear is found again; a feature that never changes and one that repeats another
@@ -322,11 +351,9 @@ static void test_linear(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_where),
-        cmocka_unit_test(test_where_interrupted),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_equivariance),
+        cmocka_unit_test(test_order),      cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_where),      cmocka_unit_test(test_where_interrupted),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_equivariance),
         cmocka_unit_test(test_no_gnuplot),
     };
     return cmocka_run_group_tests(tests, prepare, temporary_remove);

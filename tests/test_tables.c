@@ -236,6 +236,13 @@ static void test_refused(void **state) {
     says(table_study(NULL, "where", NULL, NULL, 2, "no"), SWWAE_E_ARGUMENT,
          "the study where has no trainings side by side");
     says(table_study(NULL, "mnist", NULL, NULL, 257, "no"), SWWAE_E_ARGUMENT, "257 jobs found");
+    swwae_options *options = small_options();
+    well(swwae_options_set(options, "validation", "0"));
+    const swwae_study_settings settings = {
+        .seeds = 1, .quick = true, .rows = "no-l2m", .folder = temporary_path("blind")};
+    says(swwae_study("mnist", options, &settings, NULL, NULL), SWWAE_E_ARGUMENT,
+         "option --validation: 0 found, but row no-l2m chooses its settings on validation images");
+    swwae_options_free(options);
     /* a failure of one training ends the others, with its sentence */
     says(table_study(NULL, "mnist", "convnet", "25", 2, "no"), SWWAE_E_DATA,
          "25 labels cannot be shared equally");

@@ -157,6 +157,12 @@ size_t dataset_number(const struct swwae_dataset *dataset, size_t i) {
     return dataset->number ? dataset->number[i] : i;
 }
 
+size_t dataset_labelled(const struct swwae_dataset *dataset) {
+    size_t n = 0;
+    for (size_t i = 0; dataset->labels && i < dataset->count; i++) n += dataset->labels[i] >= 0;
+    return n;
+}
+
 size_t dataset_total(const struct swwae_dataset *dataset) {
     return dataset->total ? dataset->total : dataset->count;
 }
@@ -190,6 +196,29 @@ swwae_status dataset_keep(struct swwae_dataset *dataset, const uint32_t *images,
     d->number = number;
     uint8_t *smaller = realloc(d->images, (count ? count : 1) * bytes);
     if (smaller) d->images = smaller;
+fail:
+    return status;
+}
+
+uint8_t *dataset_repeated(const uint8_t *images, size_t count, size_t plane) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count * plane, (size_t)3, &bytes)) return NULL;
+    uint8_t *out = malloc(bytes + 1);
+    for (size_t i = 0; out && i < 3 * count; i++)
+        memcpy(out + i * plane, images + i / 3 * plane, plane);
+    return out;
+}
+
+swwae_status swwae_dataset_repeat_gray(swwae_dataset *dataset) {
+    swwae_status status = SWWAE_OK;
+    CHECK(dataset, SWWAE_E_ARGUMENT, "swwae_dataset_repeat_gray: dataset is NULL");
+    CHECK(dataset->channels == 1, SWWAE_E_DATA, "%s has images of %d channels, expected 1",
+          dataset->name, dataset->channels);
+    uint8_t *images = dataset_repeated(dataset->images, dataset->count, image_bytes(dataset));
+    CHECK(images, SWWAE_E_MEMORY, "not enough memory for %zu images of 3 channels", dataset->count);
+    free(dataset->images);
+    dataset->images = images;
+    dataset->channels = 3;
 fail:
     return status;
 }

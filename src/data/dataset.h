@@ -54,8 +54,14 @@ bool dataset_name_good(const char *name);
 /* The number of image i among those of the files. */
 size_t dataset_number(const struct swwae_dataset *dataset, size_t i);
 
+/* Images with a label. */
+size_t dataset_labelled(const struct swwae_dataset *dataset);
+
 /* All images in the files, those that are held out too. */
 size_t dataset_total(const struct swwae_dataset *dataset);
+
+/* (count, 3, plane) of (count, plane), malloc'ed: each plane three times. NULL: no memory. */
+uint8_t *dataset_repeated(const uint8_t *images, size_t count, size_t plane);
 
 /* Keeps `count` images, numbers in `images`, rising. SWWAE_E_MEMORY. */
 swwae_status dataset_keep(struct swwae_dataset *dataset, const uint32_t *images, size_t count);

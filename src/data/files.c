@@ -96,25 +96,28 @@ fail:
     return status;
 }
 
+/* (count, plane) of (count, 3, plane); NULL: no memory. */
+static uint8_t *luma(const uint8_t *images, size_t count, size_t plane) {
+    uint8_t *out = malloc(count * plane + 1); /* a third of what is there */
+    for (size_t i = 0; out && i < count; i++) {
+        const uint8_t *in = images + i * 3 * plane;
+        for (size_t p = 0; p < plane; p++)
+            out[i * plane + p] = image_luma(in[p], in[plane + p], in[2 * plane + p]);
+    }
+    return out;
+}
+
 /* Turns the channels of a file into those expected: gray repeated or RGB to luma. */
 static swwae_status convert_channels(struct planes *planes, const char *path, int channels) {
     swwae_status status = SWWAE_OK;
-    size_t from = planes->channels, to = (size_t)channels, bytes;
+    size_t from = planes->channels, to = (size_t)channels;
     if (from == to) return SWWAE_OK;
     CHECK((from == 1 || from == 3) && (to == 1 || to == 3), SWWAE_E_DATA,
           "%s has images of %zu channels, expected %d", path, from, channels);
     size_t plane = planes->height * planes->width;
-    CHECK(!__builtin_mul_overflow(plane, to, &bytes) &&
-              !__builtin_mul_overflow(planes->count, bytes, &bytes),
-          SWWAE_E_MEMORY, "not enough memory for %s", path);
-    uint8_t *out = malloc(bytes);
+    uint8_t *out = to == 3 ? dataset_repeated(planes->data, planes->count, plane)
+                           : luma(planes->data, planes->count, plane);
     CHECK(out, SWWAE_E_MEMORY, "not enough memory for %s", path);
-    for (size_t i = 0; i < planes->count; i++) {
-        const uint8_t *in = planes->data + i * from * plane;
-        for (size_t c = 0; to == 3 && c < 3; c++) memcpy(out + (i * 3 + c) * plane, in, plane);
-        for (size_t p = 0; to == 1 && p < plane; p++)
-            out[i * plane + p] = image_luma(in[p], in[plane + p], in[2 * plane + p]);
-    }
     free(planes->data);
     planes->data = out;
     planes->channels = to;

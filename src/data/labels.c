@@ -13,7 +13,8 @@ struct work {
     const struct swwae_dataset *dataset;
     uint8_t *roles;    /* (count) enum role */
     uint32_t *order;   /* (count) a shuffled order to take images in */
-    size_t *available; /* (classes + 1) images without a role yet */
+    size_t *total;     /* (classes + 1) images */
+    size_t *available; /* (classes + 1) of these without a role yet */
     size_t *quota;     /* (classes + 1) images still to take */
 };
 
@@ -37,20 +38,22 @@ static void assign(struct work *work, enum role role, struct rng rng) {
     }
 }
 
-/* Spreads `validation` images over the classes, one each in turn while a class has any; images
- * without a label only when those with one are used up. */
+/* Spreads `validation` images over the classes, one each in turn: up to half of a class, so that a
+ * rare one keeps images to learn from, and then what is left of them. Images without a label only
+ * when those with one are used up. */
 static void spread(struct work *work, size_t validation) {
-    int classes = work->dataset->classes;
-    bool any = true;
-    while (validation > 0 && any) {
-        any = false;
-        for (int k = 0; k < classes && validation > 0; k++)
-            if (work->quota[k] < work->available[k]) {
-                work->quota[k]++;
-                validation--;
-                any = true;
-            }
-    }
+    const int classes = work->dataset->classes;
+    for (int part = 2; part >= 1; part--)
+        for (bool any = true; validation > 0 && any;) {
+            any = false;
+            for (int k = 0; k < classes && validation > 0; k++)
+                if (work->quota[k] < work->available[k] &&
+                    work->quota[k] < work->total[k] / (size_t)part) {
+                    work->quota[k]++;
+                    validation--;
+                    any = true;
+                }
+        }
     work->quota[classes] = validation; /* no more than there are: checked by the caller */
 }
 
@@ -60,12 +63,13 @@ static swwae_status set_label_quota(struct work *work, long labels) {
     memset(work->quota, 0, ((size_t)d->classes + 1) * sizeof *work->quota);
     if (labels == 0) return SWWAE_OK;
     CHECK(d->labels && d->classes > 0, SWWAE_E_DATA,
-          "%s has no labels; train without them (labels 0)", d->name);
+          "%s has no labels; train without them (--labels none)", d->name);
     if (labels == -1) {
         size_t all = 0;
         for (int k = 0; k < d->classes; k++) all += work->quota[k] = work->available[k];
         CHECK(all > 0, SWWAE_E_DATA,
-              "no image of %s has a label left after validation; train without them (labels 0)",
+              "no image of %s has a label left after validation; choose a smaller --validation, or "
+              "train without labels (--labels none)",
               d->name);
         return SWWAE_OK;
     }
@@ -76,7 +80,7 @@ static swwae_status set_label_quota(struct work *work, long labels) {
     for (int k = 0; k < d->classes; k++) {
         CHECK(work->available[k] >= each, SWWAE_E_DATA,
               "%ld labels need %zu images of each class, but class \"%s\" of %s has only %zu left "
-              "after validation",
+              "after validation; choose fewer labels or a smaller --validation",
               labels, each, d->class_names[k], d->name, work->available[k]);
         work->quota[k] = each;
     }
@@ -120,16 +124,20 @@ static bool begin(struct work *work, const struct swwae_dataset *dataset) {
     work->dataset = dataset;
     work->roles = calloc(count, sizeof *work->roles);
     work->order = calloc(count, sizeof *work->order);
+    work->total = calloc(classes + 1, sizeof *work->total);
     work->available = calloc(classes + 1, sizeof *work->available);
     work->quota = calloc(classes + 1, sizeof *work->quota);
-    if (!work->roles || !work->order || !work->available || !work->quota) return false;
-    for (size_t i = 0; i < count; i++) work->available[class_of(dataset, i)]++;
+    if (!work->roles || !work->order || !work->total || !work->available || !work->quota)
+        return false;
+    for (size_t i = 0; i < count; i++) work->total[class_of(dataset, i)]++;
+    memcpy(work->available, work->total, (classes + 1) * sizeof *work->total);
     return true;
 }
 
 static void end(struct work *work) {
     free(work->roles);
     free(work->order);
+    free(work->total);
     free(work->available);
     free(work->quota);
 }

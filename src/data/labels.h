@@ -13,12 +13,12 @@ struct label_draw {
     size_t labelled_count, unlabelled_count, validation_count;
 };
 
-/* Draws validation images (balanced per class as far as possible; uniformly where there are no
- * labels), then `labels` labelled images, the same number per class, from the rest (paper section
- * 4.2: 100 labels are 10 of each digit). labels: -1 all of the rest that have one, 0 none, or a
- * positive multiple of the number of classes. validation: 0 or more, fewer than the images. A
- * remainder, a class with too few images, a data set without labels (when labels != 0) is
- * SWWAE_E_DATA with one sentence.
+/* Draws validation images (balanced per class as far as possible, from a rare class no more than
+ * half unless all have given as much; uniformly where there are no labels), then `labels` labelled
+ * images, the same number per class, from the rest (paper section 4.2: 100 labels are 10 of each
+ * digit). labels: -1 all of the rest that have one, 0 none, or a positive multiple of the number of
+ * classes. validation: 0 or more, fewer than the images. A remainder, a class with too few images,
+ * a data set without labels (when labels != 0) is SWWAE_E_DATA with one sentence.
  *
  * From the seed only. With the same seed and validation, a larger `labels` draws a superset. */
 swwae_status labels_draw(struct label_draw *draw, const struct swwae_dataset *dataset, long labels,

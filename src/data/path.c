@@ -41,9 +41,11 @@ void path_folder_name(char name[64], const char *folder) {
     bool dots = (n == 1 && folder[start] == '.') ||
                 (n == 2 && folder[start] == '.' && folder[start + 1] == '.');
     char *real = dots ? realpath(folder, NULL) : NULL;
-    if (real)
-        snprintf(name, 64, "%.63s", input_base_name(real));
-    else
-        snprintf(name, 64, "%.*s", n > 63 ? 63 : (int)n, folder + start);
+    const char *base = real ? input_base_name(real) : folder + start;
+    if (real) n = strlen(base);
+    if (n > 63)
+        for (n = 63; n > 0 && ((unsigned char)base[n] & 0xc0) == 0x80;) n--; /* no half character */
+    memcpy(name, base, n);
+    name[n] = '\0';
     free(real);
 }

@@ -119,10 +119,10 @@ static const struct grid_plan plan = {
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
 
 static const struct study_value values[] = {{"steps", "2000", "150"}, {NULL, NULL, NULL}};
-static const char *const fixed[] = {"recipe",          "labels",    "lambda-nll", "lambda-rec",
-                                    "lambda-m",        "dropout",   "augment",    "pseudo-labels",
-                                    "consistency",     "average",   "balance",    "norm",
-                                    "teacher-augment", "init-from", "freeze",     NULL};
+static const char *const fixed[] = {
+    "recipe",          "labels",        "lambda-nll",  "lambda-rec",   "lambda-m",       "dropout",
+    "augment",         "pseudo-labels", "consistency", "average",      "balance",        "norm",
+    "teacher-augment", "init-from",     "freeze",      "weight-decay", "labelled-share", NULL};
 
 const struct study_kind study_ablation = {
     .info = {.name = "ablation",

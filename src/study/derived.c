@@ -34,24 +34,37 @@ void study_shift(float *to, const float *from, int dx, int dy, int channels, int
             }
 }
 
+swwae_status study_order(uint32_t **order, size_t *count, const swwae_dataset *dataset) {
+    swwae_status status = SWWAE_OK;
+    const size_t all = swwae_dataset_count(dataset);
+    uint32_t *made = calloc(all + 1, sizeof *made);
+    size_t n = 0;
+    CHECK(made, SWWAE_E_MEMORY, "no memory for the order of %zu images", all);
+    for (size_t i = 0; i < all; i++)
+        if (!swwae_dataset_classes(dataset) || swwae_dataset_label(dataset, i) >= 0)
+            made[n++] = (uint32_t)i;
+    if (dataset->folder) {
+        struct rng rng = rng_stream(0, RNG_ORDER, 0);
+        rng_shuffle(&rng, made, n);
+    }
+    *order = made;
+    *count = n;
+fail:
+    return status;
+}
+
 /* ---- IDX files -------------------------------------------------------------------------- */
 
 /* The files of a split that is being copied. */
 struct copy {
     const swwae_dataset *from;
+    const uint32_t *order; /* the first `count` are copied */
     swwae_split split;
     size_t count;
     int most;
     uint64_t seed;
     int channels, height, width;
 };
-
-/* Where image i of the copy comes from: the first images, but of class folders, read class by
- * class, images from all over. */
-static size_t source_of(const struct copy *copy, size_t i) {
-    if (!copy->from->folder) return i;
-    return (size_t)((double)i * (double)swwae_dataset_count(copy->from) / (double)copy->count);
-}
 
 static void put_size(uint8_t to[4], size_t size) {
     for (int i = 0; i < 4; i++) to[i] = (uint8_t)(size >> (24 - 8 * i));
@@ -68,7 +81,7 @@ static swwae_status copy_image(uint8_t *to, const struct copy *copy, size_t i, f
         for (int a = 0; a < 2; a++)
             shift[a] = (int)rng_below(&rng, 2 * (uint64_t)copy->most + 1) - copy->most;
     }
-    TRY(swwae_dataset_image(copy->from, source_of(copy, i), image));
+    TRY(swwae_dataset_image(copy->from, copy->order[i], image));
     study_shift(moved, image, shift[0], shift[1], copy->channels, copy->height, copy->width);
     for (size_t k = 0; k < pixels; k++) to[k] = (uint8_t)lroundf(moved[k] * 255);
 fail:
@@ -112,7 +125,7 @@ static swwae_status write_labels(const char *path, const struct copy *copy) {
     memcpy(bytes, (uint8_t[]){0, 0, 8, 1}, 4);
     put_size(bytes + 4, copy->count);
     for (size_t i = 0; i < copy->count; i++)
-        bytes[8 + i] = (uint8_t)swwae_dataset_label(copy->from, source_of(copy, i));
+        bytes[8 + i] = (uint8_t)swwae_dataset_label(copy->from, copy->order[i]);
     TRY(file_write(path, bytes, 8 + copy->count));
 fail:
     free(bytes);
@@ -123,13 +136,18 @@ fail:
 static swwae_status copy_split(struct study *study, swwae_split split, size_t count, int most) {
     swwae_status status = SWWAE_OK;
     swwae_dataset *dataset = NULL;
+    uint32_t *order = NULL;
     char path[STUDY_PATH], name[64];
     const char *prefix = split == SWWAE_SPLIT_TRAIN ? "train" : "t10k";
     TRY(study_open_data(&dataset, study, split));
-    struct copy copy = {
-        .from = dataset, .split = split, .count = count, .most = most, .seed = study->seed};
-    const size_t all = swwae_dataset_count(dataset);
-    if (!count || count > all) copy.count = all;
+    size_t all;
+    TRY(study_order(&order, &all, dataset));
+    struct copy copy = {.from = dataset,
+                        .order = order,
+                        .split = split,
+                        .count = !count || count > all ? all : count,
+                        .most = most,
+                        .seed = study->seed};
     swwae_dataset_image_size(dataset, &copy.channels, &copy.height, &copy.width);
     const int classes = swwae_dataset_classes(dataset);
     snprintf(name, sizeof name, "data/%s-images-idx%d-ubyte", prefix, copy.channels > 1 ? 4 : 3);
@@ -141,6 +159,7 @@ static swwae_status copy_split(struct study *study, swwae_split split, size_t co
     if (classes > 0 && classes <= 256 && access(path, F_OK)) TRY(write_labels(path, &copy));
 fail:
     swwae_dataset_free(dataset);
+    free(order);
     return status;
 }
 

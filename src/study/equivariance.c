@@ -56,22 +56,26 @@ static bool has_margin(const float *image, int channels, int height, int width) 
 static swwae_status choose_probes(struct equivariance *e) {
     swwae_status status = SWWAE_OK;
     swwae_dataset *test = NULL;
+    uint32_t *order = NULL;
     int channels, height, width;
+    size_t count;
     const size_t wanted = e->study->quick ? QUICK_PROBES : PROBES;
     TRY(study_open_data(&test, e->study, SWWAE_SPLIT_TEST));
+    TRY(study_order(&order, &count, test));
     swwae_dataset_image_size(test, &channels, &height, &width);
     const size_t pixels = (size_t)channels * (size_t)height * (size_t)width;
     CHECK(e->probes = calloc(wanted * pixels, sizeof *e->probes), SWWAE_E_MEMORY,
           "no memory for %zu images", wanted);
     for (int pass = 0; pass < 2 && !e->probe_count; pass++) {
         e->margin = pass == 0;
-        for (size_t i = 0; i < swwae_dataset_count(test) && e->probe_count < wanted; i++) {
+        for (size_t i = 0; i < count && e->probe_count < wanted; i++) {
             float *image = e->probes + e->probe_count * pixels;
-            TRY(swwae_dataset_image(test, i, image));
+            TRY(swwae_dataset_image(test, order[i], image));
             e->probe_count += !e->margin || has_margin(image, channels, height, width);
         }
     }
 fail:
+    free(order);
     swwae_dataset_free(test);
     return status;
 }

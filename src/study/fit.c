@@ -40,7 +40,8 @@ static swwae_status fit_test(struct study *study, const swwae_dataset *dataset) 
         swwae_dataset_open(&test, swwae_options_get(study->options, "data"), SWWAE_SPLIT_TEST, 0);
     swwae_dataset_free(test);
     if (status != SWWAE_E_IO) return status;
-    const size_t part = dataset->count / TEST_PART;
+    const size_t labelled = dataset_labelled(dataset);
+    const size_t part = (labelled ? labelled : dataset->count) / TEST_PART;
     const long count = (long)(part < TEST_MOST ? part : TEST_MOST);
     status = set_number(study, "test-count", count);
     if (status != SWWAE_OK) return status;

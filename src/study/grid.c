@@ -19,7 +19,7 @@ static const long paper_counts[GRID_PAPER] = {100, 600, 1000, 3000, LABELS_ALL};
 
 size_t grid_at(const struct grid *grid, int row, int count, int candidate, int draw) {
     const size_t cell = (size_t)row * (size_t)grid->counts + (size_t)count;
-    return (cell * GRID_CANDIDATES + (size_t)candidate) * (size_t)grid->study->seeds + (size_t)draw;
+    return (cell * GRID_CANDIDATES + (size_t)candidate) * (size_t)grid->draws + (size_t)draw;
 }
 
 int *grid_chosen(const struct grid *grid, int row, int count) {
@@ -115,7 +115,7 @@ double grid_score(const struct grid *grid, int row, int count, int candidate) {
 
 static void choose(struct grid *grid, int row, int count) {
     const int candidates = grid_candidates_at(grid, row, count);
-    int best = 0;
+    int best = candidates > 1 ? -1 : 0; /* where all failed there is no choice */
     double lowest = INFINITY;
     for (int k = 0; k < candidates && candidates > 1; k++) {
         const double found = grid_score(grid, row, count, k);
@@ -141,7 +141,7 @@ static swwae_status read_all(struct grid *grid) {
         for (int c = 0; c < grid->counts; c++) {
             if (!base_chosen(grid, r, c)) continue;
             for (int k = 0; k < grid_candidates_at(grid, r, c); k++)
-                for (int d = 0; d < grid->study->seeds; d++) TRY(read_cell(grid, r, c, k, d));
+                for (int d = 0; d < grid->draws; d++) TRY(read_cell(grid, r, c, k, d));
             if (*grid_chosen(grid, r, c) < 0) choose(grid, r, c);
         }
     TRY(finished_save(grid->study->done, grid->study));
@@ -152,7 +152,7 @@ fail:
 void grid_errors(double *values, const struct grid *grid, int row, int count,
                  enum grid_measure measure) {
     const int candidate = *grid_chosen(grid, row, count);
-    for (int d = 0; d < grid->study->seeds; d++) {
+    for (int d = 0; d < grid->draws; d++) {
         const size_t i = grid_at(grid, row, count, candidate < 0 ? 0 : candidate, d);
         const struct training_result *result = &grid->result[i];
         const double core = isfinite(result->core_seconds) ? result->core_seconds : result->seconds;
@@ -167,7 +167,7 @@ struct summary grid_summary(const struct grid *grid, int row, int count,
                             enum grid_measure measure) {
     double values[GRID_SEEDS];
     grid_errors(values, grid, row, count, measure);
-    return summarise(values, grid->study->seeds);
+    return summarise(values, grid->draws);
 }
 
 bool grid_has_any(const struct grid *grid, int count) {
@@ -315,7 +315,7 @@ fail:
 static swwae_status book(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     const size_t cells = (size_t)grid->rows * (size_t)grid->counts;
-    const size_t all = cells * GRID_CANDIDATES * (size_t)grid->study->seeds;
+    const size_t all = cells * GRID_CANDIDATES * (size_t)grid->draws;
     grid->chosen = malloc(cells * sizeof *grid->chosen);
     grid->state = calloc(all, sizeof *grid->state);
     grid->result = calloc(all, sizeof *grid->result);
@@ -324,6 +324,20 @@ static swwae_status book(struct grid *grid) {
     for (size_t i = 0; i < cells; i++) grid->chosen[i] = -1;
 fail:
     return status;
+}
+
+/* Candidates are compared on validation images. */
+static swwae_status check_choices(const struct grid *grid) {
+    for (int r = 0; r < grid->rows; r++) {
+        const bool chosen = grid_has_choice(grid, r) ||
+                            grid_has_choice(grid, grid_row_of(grid, grid->plan->rows[r].like));
+        if (grid->row_on[r] && chosen && grid->study->options->settings.validation == 0)
+            return status_set(SWWAE_E_ARGUMENT,
+                              "option --validation: 0 found, but row %s chooses its settings on "
+                              "validation images; leave out --validation, or the row (--rows)",
+                              grid->plan->rows[r].name);
+    }
+    return SWWAE_OK;
 }
 
 static swwae_status begin(struct grid *grid) {
@@ -337,6 +351,7 @@ static swwae_status begin(struct grid *grid) {
     grid->row_on = calloc((size_t)grid->rows, sizeof *grid->row_on);
     CHECK(grid->row_on, SWWAE_E_MEMORY, "no memory for %d rows", grid->rows);
     TRY(grid_select(grid));
+    TRY(check_choices(grid));
     TRY(grid_keep_rows(grid));
     TRY(book(grid));
     if (study->quick) TRY(study_derive_data(study, QUICK_TRAIN, QUICK_TEST, 0));

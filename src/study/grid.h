@@ -70,11 +70,12 @@ struct grid {
     const struct grid_plan *plan;
     swwae_dataset *test;
     int rows, counts, choice_draws;
+    int draws; /* that the tables show: those of the folder, at least those that are asked for */
     long count[GRID_COUNTS];        /* numbers of labels, rising; LABELS_ALL last */
     bool count_on[GRID_COUNTS];     /* to train in this call */
     bool *row_on;                   /* (rows) */
     int *chosen;                    /* (rows, counts): candidate; -1: not chosen yet */
-    unsigned char *state;           /* (rows, counts, GRID_CANDIDATES, seeds): enum grid_state */
+    unsigned char *state;           /* (rows, counts, GRID_CANDIDATES, draws): enum grid_state */
     struct training_result *result; /* the same shape */
     bool paper;                     /* the data set is the paper's MNIST */
 };
@@ -82,7 +83,8 @@ struct grid {
 /* The whole study: trains what is missing, writes what there is, also when it is stopped. */
 swwae_status grid_run(struct study *study, const struct grid_plan *plan);
 
-/* Sets row_on, and count with count_on, from what the study is asked for (grid_select.c). */
+/* Sets row_on, count with count_on, and draws, from what the study is asked for and what the folder
+ * holds (grid_select.c). */
 swwae_status grid_select(struct grid *grid);
 
 /* A training's options, and those and the name of the one that pretrained rows begin with on a draw
@@ -114,7 +116,7 @@ uint64_t grid_seed(const struct grid *grid, int draw);
 /* "100", "all". */
 const char *grid_count_text(char text[16], long count);
 
-/* (seeds) test or validation errors of the row's chosen candidate; NaN where there is none yet. */
+/* (draws) test or validation errors of the row's chosen candidate; NaN where there is none yet. */
 enum grid_measure { GRID_TEST, GRID_VALIDATION, GRID_CORE_MINUTES };
 void grid_errors(double *values, const struct grid *grid, int row, int count,
                  enum grid_measure measure);

@@ -19,11 +19,11 @@ struct entry {
 
 static double given(double figure) { return figure > 0 ? figure : NAN; }
 
-/* values: (2, seeds) to work in. */
+/* values: (2, draws) to work in. */
 static struct entry entry_of(const struct grid *grid, int row, int count, double *values) {
     struct entry entry = {.paper = NAN, .paper_std = NAN, .paper_validation = NAN};
     const struct grid_row *r = &grid->plan->rows[row];
-    const int seeds = grid->study->seeds, place = grid_paper_place(grid, count);
+    const int seeds = grid->draws, place = grid_paper_place(grid, count);
     const int baseline = grid_row_of(grid, grid->plan->baseline);
     const int without = grid_row_of(grid, r->without);
     double *other = values + seeds;
@@ -57,7 +57,7 @@ static swwae_status write_results(const struct grid *grid) {
     for (int c = 0; c < grid->counts; c++)
         for (int r = 0; r < grid->rows; r++)
             for (int k = 0; k < grid_candidates_at(grid, r, c); k++)
-                for (int d = 0; d < grid->study->seeds; d++) {
+                for (int d = 0; d < grid->draws; d++) {
                     const size_t i = grid_at(grid, r, c, k, d);
                     const struct training_result *t = &grid->result[i];
                     if (grid->state[i] != GRID_DONE) continue;
@@ -75,6 +75,9 @@ fail:
     return status;
 }
 
+/* NaN of a single value. */
+static double deviation(struct summary summary) { return summary.count > 1 ? summary.std : NAN; }
+
 static swwae_status write_summary(const struct grid *grid, double *values) {
     swwae_status status = SWWAE_OK;
     struct page page = {0};
@@ -90,10 +93,10 @@ static swwae_status write_summary(const struct grid *grid, double *values) {
             fprintf(page.to, "%s,%s,%d,", grid->plan->rows[r].name,
                     grid_count_text(labels, grid->count[c]), e.test.count);
             page_row(page.to,
-                     (double[]){e.test.mean, e.test.std, e.paper, e.paper_std, e.to_baseline.mean,
-                                e.to_baseline.half, e.to_without.mean, e.to_without.half,
-                                e.validation.mean, e.validation.std, e.paper_validation,
-                                e.minutes.mean},
+                     (double[]){e.test.mean, deviation(e.test), e.paper, e.paper_std,
+                                e.to_baseline.mean, e.to_baseline.half, e.to_without.mean,
+                                e.to_without.half, e.validation.mean, deviation(e.validation),
+                                e.paper_validation, e.minutes.mean},
                      12);
         }
     TRY(page_commit(&page));
@@ -290,8 +293,7 @@ static void print_protocol(FILE *to, const struct grid *grid) {
             steps ? "steps" : "epochs", swwae_options_get(o, steps ? "steps" : "epochs"),
             swwae_options_get(o, "batch"), swwae_options_get(o, "optimizer"),
             swwae_options_get(o, "lr"), swwae_options_get(o, "schedule"),
-            (unsigned long long)study->seed,
-            (unsigned long long)study->seed + (unsigned long long)study->seeds - 1,
+            (unsigned long long)study->seed, (unsigned long long)grid_seed(grid, grid->draws - 1),
             has_choices(grid) ? choices : "");
 }
 
@@ -362,7 +364,7 @@ static void count_trainings(const struct grid *grid) {
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < grid->counts; c++)
             for (int k = 0; k < GRID_CANDIDATES; k++)
-                for (int d = 0; d < study->seeds; d++) {
+                for (int d = 0; d < grid->draws; d++) {
                     const size_t i = grid_at(grid, r, c, k, d);
                     if (grid->state[i] != GRID_DONE) continue;
                     study->trainings++;
@@ -372,7 +374,7 @@ static void count_trainings(const struct grid *grid) {
 
 swwae_status grid_write(const struct grid *grid) {
     swwae_status status = SWWAE_OK;
-    double *values = calloc(2 * (size_t)grid->study->seeds, sizeof *values);
+    double *values = calloc(2 * (size_t)grid->draws, sizeof *values);
     CHECK(values, SWWAE_E_MEMORY, "no memory for the tables");
     count_trainings(grid);
     TRY(write_results(grid));

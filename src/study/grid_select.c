@@ -73,6 +73,17 @@ static bool count_of(long *count, const char *text, size_t length) {
     return true;
 }
 
+/* As many draws as it takes to show "...-seed3". */
+static void insert_draw(struct grid *grid, const char *name) {
+    const char *seed = strrchr(name, '-');
+    int64_t number;
+    if (!seed || strncmp(seed, "-seed", 5) != 0 || !number_parse_whole(&number, seed + 5, false))
+        return;
+    const uint64_t first = grid->study->seed, value = (uint64_t)number;
+    if (value >= first && value - first < GRID_SEEDS && value - first >= (uint64_t)grid->draws)
+        grid->draws = (int)(value - first) + 1;
+}
+
 /* Those of the finished trainings, so that the tables show all that the folder holds. */
 static swwae_status select_finished(struct grid *grid) {
     swwae_status status = SWWAE_OK;
@@ -84,7 +95,9 @@ static swwae_status select_finished(struct grid *grid) {
             long count;
             if (strncmp(name, row, length) != 0 || name[length] != '-') continue;
             name += length + 1;
-            if (count_of(&count, name, strcspn(name, "-"))) TRY(insert_count(grid, count, false));
+            if (!count_of(&count, name, strcspn(name, "-"))) continue;
+            TRY(insert_count(grid, count, false));
+            insert_draw(grid, name);
         }
 fail:
     return status;
@@ -111,6 +124,7 @@ fail:
 
 swwae_status grid_select(struct grid *grid) {
     swwae_status status = SWWAE_OK;
+    grid->draws = grid->study->seeds;
     TRY(select_rows(grid));
     TRY(select_counts(grid));
     TRY(select_finished(grid));

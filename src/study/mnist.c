@@ -114,9 +114,9 @@ static const struct grid_plan plan = {
 static swwae_status run(struct study *study) { return grid_run(study, &plan); }
 
 static const struct study_value values[] = {{"steps", "5000", "150"}, {NULL, NULL, NULL}};
-static const char *const fixed[] = {"recipe",    "labels",    "lambda-nll", "lambda-rec",
-                                    "lambda-m",  "lambda-l1", "dropout",    "dropout-conv",
-                                    "init-from", "freeze",    NULL};
+static const char *const fixed[] = {"recipe",    "labels",    "lambda-nll",     "lambda-rec",
+                                    "lambda-m",  "lambda-l1", "dropout",        "dropout-conv",
+                                    "init-from", "freeze",    "labelled-share", NULL};
 
 const struct study_kind study_mnist = {
     .info = {.name = "mnist",

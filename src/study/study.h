@@ -138,10 +138,15 @@ int study_watch(const swwae_progress *event, void *user);
 /* Opens the data set the trainings use. */
 swwae_status study_open_data(swwae_dataset **dataset, const struct study *study, swwae_split split);
 
-/* Makes a data set of its own in data/: the first images of the study's data set, at most
- * train_count and test_count (0: all), each moved by a whole number of pixels, -most..most, drawn
- * for x and y alike from (seed, image); zeros come in, what leaves is lost. From then on it is the
- * trainings' data. */
+/* The order in which a study takes the first images of a data set: as they are, but those of class
+ * folders, which are read class by class, shuffled. Images without a label, where others have one,
+ * are left out. malloc'ed. */
+swwae_status study_order(uint32_t **order, size_t *count, const swwae_dataset *dataset);
+
+/* Makes a data set of its own in data/: the first images (study_order) of the study's data set, at
+ * most train_count and test_count (0: all), each moved by a whole number of pixels, -most..most,
+ * drawn for x and y alike from (seed, image); zeros come in, what leaves is lost. From then on it
+ * is the trainings' data. */
 swwae_status study_derive_data(struct study *study, size_t train_count, size_t test_count,
                                int most);
 

@@ -64,10 +64,11 @@ static swwae_status add(struct totals *totals, struct swwae_evaluation *evaluati
         int32_t label = e->dataset->labels ? e->dataset->labels[image] : -1;
         double nll = 0, rec = 0;
         if (e->rec) rec = squared_error(rebuilt + j * pixels, images + j * pixels, pixels);
-        if (e->error && label >= 0 && label < classes) {
+        const bool labelled = label >= 0 && label < classes;
+        totals->labelled += labelled;
+        if (e->error && labelled) {
             int predicted;
             nll = cross_entropy(&predicted, logits + j * (size_t)classes, classes, label);
-            totals->labelled++;
             totals->wrong += predicted != label;
             if (evaluation->confusion)
                 evaluation->confusion[(size_t)label * (size_t)classes + (size_t)predicted]++;
@@ -117,7 +118,7 @@ swwae_status evaluate_run(struct swwae_evaluation *evaluation, const struct eval
               count);
     }
     result.labelled = totals.labelled;
-    result.has_error = totals.labelled > 0;
+    result.has_error = e->error && totals.labelled > 0;
     if (result.has_error) {
         result.error = 100 * (double)totals.wrong / (double)totals.labelled;
         result.nll = totals.nll / (double)totals.labelled;

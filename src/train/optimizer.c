@@ -175,7 +175,9 @@ static void job(void *context, int j, int worker) {
     const struct optimizer *o = step->optimizer;
     const struct optimizer_chunk *chunk = &o->chunk[j];
     size_t at = chunk->begin;
-    if (chunk->frozen) return; /* the average began with the same values */
+    /* the average began with the same values; statistics go on following the images, because it is
+     * by those of the batch that training normalises */
+    if (chunk->frozen && chunk->role != ROLE_RUNNING) return;
     double decay = chunk->role == ROLE_WEIGHT ? o->weight_decay : 0;
     if (chunk->role == ROLE_RUNNING) /* g holds the statistics of the batch */
         follow(step->parameters + at, step->gradient + at, chunk->count, (float)NORM_MOMENTUM);

@@ -51,8 +51,8 @@ const struct option option_table[] = {
      .offset = AT(pad),
      .high = 4096},
     {{"validation", "N|auto", "auto",
-      "training images whose labels choose the best model and teach nothing; auto: 1 of 12, at "
-      "most 5000"},
+      "training images whose labels choose the best model and teach nothing; auto: 1 of 12 of "
+      "those with a label, at most 5000"},
      .kind = COUNT,
      .offset = AT(validation),
      .words = "auto"},
@@ -189,7 +189,8 @@ const struct option option_table[] = {
       "of the encoder have to; none: random weights"},
      .kind = TEXT,
      .offset = AT(init_from)},
-    {{"freeze", "none|encoder", "none", "weights that stay as they begin"},
+    {{"freeze", "none|encoder", "none",
+      "weights that stay as they begin (statistics of batch normalisation go on)"},
      .kind = CHOICE,
      .offset = AT(freeze)},
     {{"epochs", "X", "10",

@@ -92,7 +92,8 @@ int options_recipe(const swwae_options *options) {
         strcmp(s->init_from, INIT_RANDOM) != 0 || notation_parse(&notation, s->arch) != SWWAE_OK ||
         !notation.fcs)
         return RECIPE_NONE;
-    return listed || (s->labels > 0 && s->labels <= FEW_LABELS) ? RECIPE_PLUS : RECIPE_FULL;
+    const bool few = s->labels > 0 ? s->labels <= FEW_LABELS : listed;
+    return few ? RECIPE_PLUS : RECIPE_FULL;
 }
 
 /* What the recipe makes of an option that was not given; NULL: its default. */

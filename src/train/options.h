@@ -50,7 +50,7 @@ struct settings {
     char label_file[512];     /* --label-file FILE      none */
     int contrast;             /* --contrast none|image  none */
     long test_count;          /* --test-count N         0: the data's own test set */
-    long validation;          /* --validation N|auto    auto: 1/12 of the training set, <= 5000 */
+    long validation;          /* --validation N|auto    auto: 1/12 of the labelled, <= 5000 */
     double lambda_nll;        /* --lambda-nll X         1 (0 without labels or fc layers) */
     double lambda_rec;        /* --lambda-rec X         1 */
     struct reals lambda_m;    /* --lambda-m X[,X...]    1; of the boundaries */

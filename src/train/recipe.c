@@ -163,6 +163,9 @@ swwae_status recipe_init(struct swwae_model *model, const swwae_options *options
           "option --init-from: %.300s was trained with --norm %s, found --norm %s; give --norm %s",
           path, norm_names[source->network.variant.norm], norm_names[network->variant.norm],
           norm_names[source->network.variant.norm]);
+    CHECK(source->contrast == model->contrast, SWWAE_E_ARGUMENT,
+          "option --init-from: %.300s was trained %s --contrast image, expected one as here, %s it",
+          path, source->contrast ? "with" : "without", model->contrast ? "with" : "without");
     for (size_t i = 0; i < network->view_count; i++) {
         const struct view *to = &network->view[i], *from = view_named(&source->network, to->name);
         const bool fits = from && same_shape(from, to);
@@ -198,22 +201,24 @@ static bool lists_labels(const swwae_options *options) {
     return strcmp(options->settings.label_file, "none") != 0;
 }
 
-static size_t validation_count(const struct settings *settings,
-                               const struct swwae_dataset *dataset) {
-    size_t most = dataset->count / VALIDATION_PART;
+/* Of the images with a label, where any of them is not among the `listed` ones, else of all. */
+static size_t validation_count(const struct settings *settings, const struct swwae_dataset *dataset,
+                               size_t listed) {
     if (settings->validation != VALIDATION_AUTO) return (size_t)settings->validation;
-    return most < VALIDATION_MOST ? most : VALIDATION_MOST;
+    const size_t labelled = dataset_labelled(dataset);
+    const size_t part = (labelled > listed ? labelled : dataset->count) / VALIDATION_PART;
+    return part < VALIDATION_MOST ? part : VALIDATION_MOST;
 }
 
-/* Labelled images as a file lists them. */
-static swwae_status draw_listed(struct label_draw *draw, swwae_options *options,
+/* The images that a file lists, malloc'ed; --labels becomes their number. */
+static swwae_status read_listed(uint32_t **listed, size_t *listed_count, swwae_options *options,
                                 const struct swwae_dataset *dataset, const char *path) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = &options->settings;
     char *text = NULL, number[NUMBER_TEXT];
     size_t size = 0, count = 0;
     uint32_t *images = NULL;
-    CHECK(s->labels != LABELS_NONE, SWWAE_E_ARGUMENT,
+    CHECK(s->labels != LABELS_NONE && s->lambda_nll > 0, SWWAE_E_ARGUMENT,
           "option --label-file: \"%.200s\" found, but no label is used (--labels none or "
           "--lambda-nll 0)",
           s->label_file);
@@ -224,21 +229,46 @@ static swwae_status draw_listed(struct label_draw *draw, swwae_options *options,
           swwae_options_get(options, "labels"), count);
     snprintf(number, sizeof number, "%zu", count);
     TRY(swwae_options_set(options, "labels", number));
-    TRY(labels_draw_around(draw, dataset, images, count, validation_count(s, dataset),
-                           recipe_label_seed(s)));
+    *listed = images;
+    *listed_count = count;
+    images = NULL;
 fail:
     free(text);
     free(images);
     return status;
 }
 
+static const char *list_path(const swwae_options *options, const char *copy) {
+    return copy ? copy : options->settings.label_file;
+}
+
+swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
+                                 const char *copy) {
+    uint32_t *listed = NULL;
+    size_t count;
+    if (!lists_labels(options)) return SWWAE_OK;
+    swwae_status status = read_listed(&listed, &count, options, dataset, list_path(options, copy));
+    free(listed);
+    return status;
+}
+
 swwae_status recipe_draw(struct label_draw *draw, swwae_options *options,
                          const struct swwae_dataset *dataset, const char *copy) {
+    swwae_status status = SWWAE_OK;
     const struct settings *s = &options->settings;
-    if (lists_labels(options))
-        return draw_listed(draw, options, dataset, copy ? copy : s->label_file);
-    return labels_draw(draw, dataset, s->labels, validation_count(s, dataset),
-                       recipe_label_seed(s));
+    uint32_t *listed = NULL;
+    size_t count = 0;
+    if (lists_labels(options)) {
+        TRY(read_listed(&listed, &count, options, dataset, list_path(options, copy)));
+        TRY(labels_draw_around(draw, dataset, listed, count, validation_count(s, dataset, count),
+                               recipe_label_seed(s)));
+    } else {
+        TRY(labels_draw(draw, dataset, s->labels, validation_count(s, dataset, 0),
+                        recipe_label_seed(s)));
+    }
+fail:
+    free(listed);
+    return status;
 }
 
 swwae_status recipe_draw_text(char **text, const swwae_options *options) {
@@ -247,6 +277,8 @@ swwae_status recipe_draw_text(char **text, const swwae_options *options) {
     struct swwae_dataset *dataset = NULL;
     struct label_draw draw = {0};
     TRY(options_copy(&settled, options));
+    CHECK(settled->settings.lambda_nll > 0, SWWAE_E_ARGUMENT,
+          "no labels are drawn, because no label is used (--lambda-nll 0)");
     TRY(recipe_open(&dataset, settled));
     TRY(recipe_draw(&draw, settled, dataset, NULL));
     CHECK(draw.labelled_count, SWWAE_E_DATA, "no labels are drawn from %s (--labels none)",

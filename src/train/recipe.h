@@ -42,6 +42,11 @@ uint64_t recipe_label_seed(const struct settings *settings);
 /* Opens the training images, without those held out for testing. */
 swwae_status recipe_open(struct swwae_dataset **dataset, const swwae_options *options);
 
+/* With --label-file --labels becomes the number of images that it lists, on which --recipe auto
+ * depends: before anything that a recipe sets is looked at. copy: as below. */
+swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
+                                 const char *copy);
+
 /* Draws the roles of the images, by settled options. With --label-file the labelled images are
  * those it lists, and --labels becomes their number. copy: where a run has its own copy of the
  * file, which is read instead; NULL: not (yet) there. */

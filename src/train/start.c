@@ -119,6 +119,19 @@ static bool same_value(const char *a, const char *b) {
     return !strcmp(a, b) || (number_parse(&x, a) && number_parse(&y, b) && x == y);
 }
 
+/* The options of a run as it began. One that its file does not have came later than the run, and
+ * has its own default: not what the recipe of now makes of it. */
+static swwae_status load_options(swwae_options *options, const char *path) {
+    swwae_status status = SWWAE_OK;
+    const swwae_option_info *info;
+    TRY(swwae_options_load(options, path));
+    for (size_t i = 0; (info = swwae_option_info_at(i)); i++)
+        if (!options_given(options, info->name))
+            TRY(swwae_options_set(options, info->name, info->fallback));
+fail:
+    return status;
+}
+
 /* Takes the options of `more` that may change; the others must be as they are. *changed: any did;
  * *further: the steps to come are others than those the run was on its way to. */
 static swwae_status override(swwae_options *options, const swwae_options *more, bool *changed,
@@ -215,6 +228,7 @@ static swwae_status go_on(struct run *run, bool changed, bool further, uint64_t 
                        run->settings->steps > 0 ? "steps" : "epochs");
         return SWWAE_OK;
     }
+    if (run->state.step > run->steps) run->steps = run->state.step;
     if (changed) TRY(folder_write_config(&run->folder, run->options));
     TRY(metrics_resume(&run->metrics, run->folder.metrics, run->state.row_step));
     TRY(run_make_saver(run, damaged));
@@ -258,10 +272,10 @@ static swwae_status resume(struct rewind *rewind, const char *path, const swwae_
           path);
     TRY(folder_name(&run.folder, path));
     TRY(swwae_options_create(&run.options));
-    TRY(swwae_options_load(run.options, run.folder.config));
+    TRY(load_options(run.options, run.folder.config));
     TRY(folder_lock(&run.folder));
     tell_about_lock(&run);
-    TRY(swwae_options_load(run.options, run.folder.config)); /* as it is under the lock */
+    TRY(load_options(run.options, run.folder.config)); /* as it is under the lock */
     if (more) TRY(override(run.options, more, &changed, &further));
     run.resumed = folder_begun(&run.folder);
     TRY(run_prepare(&run));

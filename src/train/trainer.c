@@ -95,11 +95,18 @@ static uint64_t count_steps(const struct run *run) {
 
 /* What validation measures, and what makes a model the best. */
 static void choose_measures(struct run *run) {
-    size_t labelled = 0;
+    size_t labelled = 0, *images = &run->draw.validation_count;
     for (size_t i = 0; i < run->draw.validation_count && run->dataset->labels; i++)
         labelled += run->dataset->labels[run->draw.validation[i]] >= 0;
     run->measure_error = run->by_error = run->objective.nll > 0 && labelled > 0;
-    run->measure_rec = decoder_on(run) || !run->measure_error;
+    run->measure_rec = decoder_on(run);
+    if (*images && !run->measure_error && !run->measure_rec) {
+        report_message(&run->reporter,
+                       "none of the %zu validation images has a label, and nothing "
+                       "else is learned that they could measure",
+                       *images);
+        *images = 0;
+    }
 }
 
 static swwae_status book(struct run *run) {
@@ -127,6 +134,7 @@ swwae_status run_prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = run->settings = &run->options->settings;
     TRY(recipe_open(&run->dataset, run->options));
+    TRY(recipe_count_labels(run->options, run->dataset, drawn_before(run)));
     TRY(memory_check(run->options, run->dataset, run->resumed));
     TRY(make_model(run));
     TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
