@@ -16,7 +16,7 @@ static const char about[] =
     "window, from -1 to 1.";
 static const char examples[] =
     "  swwae encode runs/shapes-1\n"
-    "  swwae encode runs/mnist-1 --split train --stage 0 --out codes/mnist\n"
+    "  swwae encode runs/mnist-1 --split train --stage 0 --out mnist\n"
     "  python3 -c 'import numpy; print(numpy.load(\"codes-what.npy\").shape)'\n";
 
 static int on_progress(const swwae_progress *event, void *user) {

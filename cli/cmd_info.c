@@ -293,7 +293,10 @@ static void print_data(const json_t *data, const char *split) {
         printf("%-*s%s\n", LABEL, "classes", "none: no labels");
         return;
     }
-    printf("%-*s%lld\n\n", LABEL, "classes", (long long)classes);
+    json_int_t unlabelled = json_integer_value(json_object_get(data, "unlabelled"));
+    printf("%-*s%lld\n", LABEL, "classes", (long long)classes);
+    if (unlabelled) printf("%-*s%lld images\n", LABEL, "no label", (long long)unlabelled);
+    puts("");
     int widest = 4;
     for (size_t i = 0; i < json_array_size(names); i++) {
         int width = text_width(value_text(name, json_array_get(names, i)));

@@ -35,7 +35,7 @@ static const struct arg own[] = {
      .help = "numbers of labels to train now (mnist, lambda, ablation)"},
     {.name = "out",
      .argument = "DIR",
-     .fallback = "studies/NAME, studies/NAME-quick",
+     .fallback = "studies/NAME[-DATA][-quick]",
      .help = "the study's folder"},
     {.name = "quiet", .help = "no progress: only the result and errors"},
     {.help = "Options of its trainings; what is not given takes the study's own value"},
@@ -131,6 +131,19 @@ static enum outcome finish(const struct args *args, swwae_status status, const c
     return OUTCOME_DONE;
 }
 
+/* "studies/mnist", "studies/mnist-shapes-quick": a folder for each data set that is asked for. */
+static void name_folder(char *folder, size_t size, const char *name, const char *data, bool quick) {
+    size_t end = data ? strlen(data) : 0;
+    while (end && data[end - 1] == '/') end--;
+    size_t start = end;
+    while (start && data[start - 1] != '/') start--;
+    const bool other =
+        end > start && data[start] != '.' &&
+        (strlen(name) != end - start || memcmp(name, data + start, end - start) != 0);
+    snprintf(folder, size, "studies/%s%s%.*s%s", name, other ? "-" : "",
+             other ? (int)(end - start) : 0, other ? data + start : "", quick ? "-quick" : "");
+}
+
 static enum outcome run(const struct args *args, const char *name) {
     enum outcome outcome = OUTCOME_MISUSED;
     struct showing showing = {.quiet = args_given(args, "quiet")};
@@ -147,7 +160,7 @@ static enum outcome run(const struct args *args, const char *name) {
     if (out)
         snprintf(folder, sizeof folder, "%s", out);
     else
-        snprintf(folder, sizeof folder, "studies/%s%s", name, quick ? "-quick" : "");
+        name_folder(folder, sizeof folder, name, args_value(args, "data"), quick);
     stop_catch();
     progress_begin(&showing.progress, showing.quiet);
     const double start = clock_seconds();

@@ -59,7 +59,8 @@ static const struct arg own[] = {
     {.name = "resume",
      .argument = "RUN",
      .help = "go on with a stopped run as if it had not "
-             "stopped; with --epochs or --steps, for longer"},
+             "stopped; with --epochs or --steps, for longer (--threads and --checkpoint-every may "
+             "change too)"},
     {.name = "quiet", .help = "no progress: only the result and errors"},
     {.name = "json", .help = "print JSON lines: one for each validation, one at the end"},
 };
@@ -104,7 +105,8 @@ struct training {
     uint64_t step;
     double epoch;
     bool json, stopping;
-    bool few; /* labels for some of the images, and --recipe auto for the others */
+    bool tests; /* the data has test images, or some are held out */
+    bool few;   /* labels: --recipe auto follows plus */
 };
 
 static void keep_run(struct training *training, const char *path) {
@@ -133,6 +135,7 @@ static int on_progress(const swwae_progress *event, void *user) {
     struct training *training = user;
     if (event->message && strncmp(event->message, folder, sizeof folder - 1) == 0)
         keep_run(training, event->message + sizeof folder - 1);
+    if (event->message && strncmp(event->message, "few labels: ", 12) == 0) training->few = true;
     if (event->epochs > 0) {
         training->step = event->step;
         training->epoch = event->epoch;
@@ -177,10 +180,14 @@ static void print_end(const struct training *training, double seconds) {
     printf("time   %s\n", duration_text(time, seconds));
     if (!training->run || progress->quiet) return;
     shell_word(word, sizeof word, training->run);
-    printf("next   swwae eval %s\n", word);
+    const char *split = training->tests ? "" : " --split train";
+    printf("next   swwae eval %s%s\n", word, split);
     if (!isnan(progress->rec)) /* there is a trained decoder */
-        printf("       swwae reconstruct %s --where all\n", word);
+        printf("       swwae reconstruct %s --where all%s\n", word, split);
     printf("       swwae info %s\n", word);
+    if (!training->tests)
+        puts("hint   the data has no test images: --test-count N of a training holds some of its "
+             "images out");
     if (training->few)
         puts("hint   few labels: --recipe photo does better on photographs, clothes and what else "
              "may be mirrored");
@@ -230,13 +237,6 @@ static bool check_resume(const struct args *args, enum outcome *outcome) {
     return true;
 }
 
-/* --recipe auto changes images and gives pseudo-labels, for few labels only. */
-static bool has_few_labels(const swwae_options *options) {
-    return strcmp(swwae_options_get(options, "recipe"), "auto") == 0 &&
-           strcmp(swwae_options_get(options, "augment"), "none") != 0 &&
-           strcmp(swwae_options_get(options, "pseudo-labels"), "0") != 0;
-}
-
 enum outcome command_train(int argc, char **argv) {
     struct arg table[OPTIONS];
     struct args args = {.command = argv[0],
@@ -250,14 +250,16 @@ enum outcome command_train(int argc, char **argv) {
     enum outcome outcome = OUTCOME_FAILED;
     if (!args_parse(&args, argc, argv, &outcome)) return outcome;
     if (args.operand_count)
-        return report_misused(args.command, "unexpected argument \"%s\"", args.operands[0]);
+        return report_misused(args.command, "unexpected argument \"%s\"; data is named by --data",
+                              args.operands[0]);
     const char *resume = args_value(&args, "resume"), *out = args_value(&args, "out");
     if (resume && !check_resume(&args, &outcome)) return outcome;
     if (swwae_options_create(&options) != SWWAE_OK) return report_library(args.command);
     if (!options_take(options, &args, &outcome)) goto done;
 
     stop_catch();
-    training.few = !resume && has_few_labels(options);
+    training.tests = resume || strcmp(swwae_options_get(options, "test-count"), "0") != 0 ||
+                     swwae_dataset_is_there(swwae_options_get(options, "data"), SWWAE_SPLIT_TEST);
     training.json = args_given(&args, "json");
     progress_begin(&training.progress, args_given(&args, "quiet"));
     double start = clock_seconds();

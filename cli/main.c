@@ -129,6 +129,11 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     } else if (!(*name = copy_text(given))) {
         report_failed(args->command, "out of memory");
     } else {
+        /* other data that is one folder of classes is all meant */
+        if (!same && !test_count && !args_given(args, "split") &&
+            !swwae_dataset_is_there(given, SWWAE_SPLIT_TEST) &&
+            swwae_dataset_is_there(given, SWWAE_SPLIT_TRAIN))
+            split = SWWAE_SPLIT_TRAIN;
         swwae_status status = swwae_dataset_open_held_out(dataset, given, (swwae_split)split,
                                                           (int)pad, (size_t)test_count);
         if (status == SWWAE_OK && same && test_count)
@@ -242,6 +247,10 @@ static enum outcome dispatch(int argc, char **argv) {
     }
     if (strcmp(word, "--version") == 0) {
         printf("swwae %s\n", swwae_version());
+        return OUTCOME_DONE;
+    }
+    if (argc == 3 && help && strcmp(argv[2], "help") == 0) {
+        print_usage(stdout);
         return OUTCOME_DONE;
     }
     if (help && argc > 3)

@@ -15,7 +15,7 @@
  *  - Pointers are not NULL unless the comment says "may be NULL". A NULL where none is
  *    allowed returns SWWAE_E_ARGUMENT.
  *  - Images are float arrays of shape (N, channels, height, width), row-major, one value per
- *    pixel in 0..1 (the file's byte / 255); labels are int32_t, -1 for "none".
+ *    pixel in 0..1 (the file's byte / 255; beyond -8..9 it is refused); labels are int32_t, -1 for "none".
  *  - What a function creates, the caller frees with the matching _free, which accepts NULL.
  *  - Objects are independent; one object must not be used by two threads at once.
  *    A model that has been used holds threads: make or load another in a child after fork.
@@ -182,6 +182,9 @@ SWWAE_API swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *n
 SWWAE_API swwae_status swwae_dataset_open_held_out(swwae_dataset **dataset, const char *name,
                                                    swwae_split split, int pad, size_t test_count);
 
+/* Whether a data set, by name or folder, has images of its own for a split. Reads none of them. */
+SWWAE_API bool swwae_dataset_is_there(const char *name, swwae_split split);
+
 /* SWWAE_E_DATA when a training of the model held out test images (option test-count) and those of
  * the data set are others: then the data has changed, and some may have been trained on. */
 SWWAE_API swwae_status swwae_dataset_check_held_out(const swwae_dataset *dataset,
@@ -326,7 +329,7 @@ SWWAE_API swwae_status swwae_train(const swwae_options *options, swwae_progress_
                                    void *user);
 
 /* Goes on with an interrupted run to the bit as if it had not stopped. more: options to change,
- * may be NULL; only epochs, steps and threads may differ from the run's own. */
+ * may be NULL; only epochs, steps, threads and checkpoint-every may differ from the run's own. */
 SWWAE_API swwae_status swwae_resume(const char *run, const swwae_options *more,
                                     swwae_progress_fn progress, void *user);
 

@@ -85,7 +85,7 @@ def test_mistakes():
         ("value for a flag", "train", ["--quiet=yes"], 2,
          'option --quiet takes no value, "yes" found'),
         ("empty value", "train", ["--out="], 2, "option --out: nothing found, expected RUN"),
-        ("operand where none belongs", "train", ["shapes"], 2, 'unexpected argument "shapes"'),
+        ("operand where none belongs", "train", ["shapes"], 2, 'unexpected argument "shapes"; data is named by --data'),
         ("bad number", "train", ["--epochs", "ten"], 2,
          'option --epochs: "ten" found, expected a number above 0 and at most 1e+09'),
         ("number with a tail", "train", ["--batch", "64x"], 2,
@@ -208,7 +208,7 @@ def test_mistakes():
            "          ^\n"
            "try: swwae train --help\n")
     expect("control characters are not repeated", ["train", "\x1b[31m"], 2,
-           misuse("train", 'unexpected argument "?[31m"'))
+           misuse("train", 'unexpected argument "?[31m"; data is named by --data'))
     check("nothing was left behind by mistakes",
           sorted(os.listdir(".")) == ["bad.json", "broken.json", "folder", "text.txt"]
           and not os.listdir("folder"), os.listdir("."))

@@ -53,8 +53,8 @@ def test_class_folders():
            "    0  lying           30\n"
            "    1  standing        30\n")
     expect("info --split test: there are none", ["info", "--data", "./bars", "--split", "test"], 1,
-           "swwae info: ./bars has training images only; hold some of them out as test images "
-           "(--test-count), or look at the training images (--split train)\n")
+           "swwae info: ./bars has training images only; take those (--split train), name other "
+           "data (--data), or train with some of them held out as test images (--test-count)\n")
     info = run("info", "--data", "./bars", "--test-count", "20", "--json")
     held = json.loads(info.stdout)
     check("info --test-count", held["images"] == 20 and held["per_class"] == [10, 10], told(info))
@@ -90,6 +90,27 @@ def test_class_folders():
     expect("an odd size", ["info", "--data", "./bars"], 1,
            "swwae info: ./bars/standing/900.png is 9 x 9 pixels (height x width), but "
            "./bars/lying/000.png is 8 x 8; all images of a data set have one size\n")
+
+
+def test_few_of_many():
+    bars(Path("many"), 40)
+    Path("many/unlabelled").mkdir()
+    for kind in ("lying", "standing"):
+        for i in range(11, 40):
+            Path(f"many/{kind}/{i:03}.png").rename(f"many/unlabelled/{kind}-{i}.png")
+    info = run("info", "--data", "./many")
+    check("info: images without a label", "\nno label    58 images\n" in info.stdout, told(info))
+    result = run("train", "--data", "./many", *ARCH, "--steps", "8", "--out", "few-run")
+    check("train: few labels among many images", result.returncode == 0
+          and "few labels: trains with changed images" in result.stderr
+          and "chosen on 1 images only" in result.stderr
+          and json.loads(Path("few-run/config.json").read_text())["pseudo-labels"] == 0.8
+          and "next   swwae eval few-run --split train" in result.stdout
+          and "\nhint   the data has no test images" in result.stdout, told(result))
+    bars(Path("more"), 3)
+    result = run("eval", "few-run", "--data", "./more", "--json")
+    check("eval --data: a folder of classes, all of it",
+          result.returncode == 0 and json.loads(result.stdout)["images"] == 6, told(result))
 
 
 def test_labels():
@@ -179,4 +200,4 @@ def test_published_draws():
         check(f"docs/draws/{file.name}", drawn.stdout == file.read_text(), told(drawn)[:300])
 
 
-main(test_class_folders, test_labels, test_study, test_augment, test_published_draws)
+main(test_class_folders, test_few_of_many, test_labels, test_study, test_augment, test_published_draws)

@@ -302,14 +302,15 @@ static void test_describe(void **state) {
     assert_int_equal(swwae_dataset_describe(d, &text), SWWAE_OK);
     json_t *root = json_loads(text, 0, NULL), *names, *counts, *files;
     const char *name;
-    int images, channels, height, width, pad, classes, gray, ignored;
+    int images, channels, height, width, pad, classes, gray, ignored, unlabelled;
     assert_int_equal(
-        json_unpack(root, "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:i, s:i !}", "name",
-                    &name, "images", &images, "channels", &channels, "height", &height, "width",
-                    &width, "pad", &pad, "classes", &classes, "class_names", &names, "per_class",
-                    &counts, "files", &files, "gray", &gray, "ignored", &ignored),
+        json_unpack(root, "{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:i, s:o, s:i, s:i !}",
+                    "name", &name, "images", &images, "channels", &channels, "height", &height,
+                    "width", &width, "pad", &pad, "classes", &classes, "class_names", &names,
+                    "per_class", &counts, "unlabelled", &unlabelled, "files", &files, "gray", &gray,
+                    "ignored", &ignored),
         0);
-    assert_true(gray == 0 && ignored == 0);
+    assert_true(gray == 0 && ignored == 0 && unlabelled == 0);
     assert_string_equal(name, "fashion-mnist");
     assert_true(images == 21 && channels == 1 && height == 6 && width == 6 && pad == 6);
     assert_int_equal(classes, 10);

@@ -118,6 +118,16 @@ static void test_files_refused(void **state) {
         temporary_write("v.npy", bytes, n);
         refuse_file("v.npy", 1, 2, 2, 0, SWWAE_E_DATA, "expected values of 0 to 1");
     }
+    const uint8_t pixels[75] = {0};
+    size_t n =
+        npy_bytes(bytes, 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 5, 5, 3)}",
+                  pixels, sizeof pixels);
+    temporary_write("last.npy", bytes, n);
+    refuse_file("last.npy", 3, 5, 5, 0, SWWAE_E_DATA, "NumPy: a.transpose(0, 3, 1, 2)");
+    n = npy_bytes(bytes, 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 25)}", pixels,
+                  sizeof pixels);
+    temporary_write("rows.npy", bytes, n);
+    refuse_file("rows.npy", 1, 5, 5, 0, SWWAE_E_DATA, "NumPy: a.reshape(-1, ");
     struct swwae_dataset *d;
     const char *const good[] = {"a.png", NULL};
     assert_int_equal(dataset_open_files(&d, NULL, 0, 1, 28, 28, 0), SWWAE_E_DATA);

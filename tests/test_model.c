@@ -222,6 +222,11 @@ static void test_predict(void **state) {
     assert_memory_equal(all, again, n * 3 * sizeof *all);
     images[PIXELS * 2 + 5] = NAN;
     again[0] = 42;
+    images[PIXELS + 1] = 255;
+    assert_int_equal(swwae_model_predict(model, images, n, again), SWWAE_E_ARGUMENT);
+    assert_non_null(strstr(swwae_last_error(), "image 1 holds the value 255, expected values from "
+                                               "0 to 1; scale them first"));
+    images[PIXELS + 1] = 1.1f;
     assert_int_equal(swwae_model_predict(model, images, n, again), SWWAE_E_ARGUMENT);
     assert_non_null(
         strstr(swwae_last_error(), "image 2 holds a value that is not a finite number"));

@@ -244,8 +244,10 @@ static void test_refused(void **state) {
          "option --validation: 0 found, but row no-l2m chooses its settings on validation images");
     swwae_options_free(options);
     /* a failure of one training ends the others, with its sentence */
-    says(table_study(NULL, "mnist", "convnet", "25", 2, "no"), SWWAE_E_DATA,
-         "25 labels cannot be shared equally");
+    says(table_study(NULL, "mnist", "convnet", "4000", 2, "no"), SWWAE_E_DATA,
+         "4000 labels need 400 images of each class");
+    says(table_study(NULL, "mnist", "convnet", "25", 2, "no"), SWWAE_E_ARGUMENT,
+         "counts: \"25\" found, but labels are shared equally by the 10 classes");
 }
 
 /* Against a table of Student's t, and an interval worked out by hand. */

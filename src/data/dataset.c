@@ -339,12 +339,14 @@ swwae_status swwae_dataset_describe(const swwae_dataset *dataset, char **json) {
     json_t *root = NULL;
     CHECK(dataset && json, SWWAE_E_ARGUMENT, "swwae_dataset_describe was given NULL");
     /* "o" takes over its object, even on failure */
-    root = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:I, s:I}", "name",
+    root = json_pack("{s:o, s:I, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:I, s:o, s:I, s:I}", "name",
                      text_json(dataset->name), "images", (json_int_t)dataset->count, "channels",
                      dataset->channels, "height", dataset->height, "width", dataset->width, "pad",
                      dataset->pad, "classes", dataset->classes, "class_names", names_json(dataset),
-                     "per_class", counts_json(dataset), "files", files_json(dataset), "gray",
-                     (json_int_t)dataset->gray, "ignored", (json_int_t)dataset->ignored);
+                     "per_class", counts_json(dataset), "unlabelled",
+                     (json_int_t)(dataset->count - dataset_labelled(dataset)), "files",
+                     files_json(dataset), "gray", (json_int_t)dataset->gray, "ignored",
+                     (json_int_t)dataset->ignored);
     CHECK(root, SWWAE_E_MEMORY, "not enough memory to describe a data set");
     char *text = json_text(root, JSON_INDENT(2));
     CHECK(text, SWWAE_E_MEMORY, "not enough memory to describe a data set");

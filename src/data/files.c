@@ -12,6 +12,7 @@
 struct planes {
     uint8_t *data; /* (count, channels, height, width) */
     size_t count, channels, height, width;
+    bool matrix; /* an array of two dimensions: one image, or one row an image */
 };
 
 /* Names the dimensions of an array: (H, W), (N, H, W) or (N, C, H, W). */
@@ -26,6 +27,12 @@ static swwae_status planes_shape(struct planes *planes, const char *path, int ra
     planes->height = size[rank - 2];
     planes->channels = rank == 4 ? size[1] : 1;
     planes->count = rank >= 3 ? size[0] : 1;
+    planes->matrix = rank == 2;
+    if (rank == 4 && (size[3] == 1 || size[3] == 3) && size[1] > 3)
+        return status_set(SWWAE_E_DATA,
+                          "%s has the shape (%zu, %zu, %zu, %zu), expected (N, channels, height, "
+                          "width); move the channels (NumPy: a.transpose(0, 3, 1, 2))",
+                          path, size[0], size[1], size[2], size[3]);
     return SWWAE_OK;
 }
 
@@ -66,8 +73,8 @@ static swwae_status read_picture(struct planes *planes, const char *path, int ch
     struct image image;
     swwae_status status = image_read(&image, path, channels);
     if (status != SWWAE_OK) return status;
-    *planes = (struct planes){image.pixels, 1, (size_t)image.channels, (size_t)image.height,
-                              (size_t)image.width};
+    *planes = (struct planes){
+        image.pixels, 1, (size_t)image.channels, (size_t)image.height, (size_t)image.width, false};
     return SWWAE_OK;
 }
 
@@ -128,6 +135,12 @@ fail:
 static swwae_status check_size(const struct planes *planes, const char *path, int height, int width,
                                int pad) {
     if (planes->height == (size_t)height && planes->width == (size_t)width) return SWWAE_OK;
+    if (planes->matrix && planes->width > (size_t)width)
+        return status_set(SWWAE_E_DATA,
+                          "%s has the shape (%zu, %zu), expected an image of (%d, %d), or several "
+                          "as (N, channels, height, width); reshape it (NumPy: a.reshape(-1, "
+                          "channels, height, width))",
+                          path, planes->height, planes->width, height, width);
     if (pad == 0)
         return status_set(SWWAE_E_DATA,
                           "%s is %zu x %zu pixels (height x width), expected %d x %d; resize it",

@@ -68,7 +68,8 @@ static swwae_status set_label_quota(struct work *work, long labels) {
         size_t all = 0;
         for (int k = 0; k < d->classes; k++) all += work->quota[k] = work->available[k];
         CHECK(all > 0, SWWAE_E_DATA,
-              "no image of %s has a label left after validation; choose a smaller --validation, or "
+              "no image of %s has a label left after validation and test; choose a smaller "
+              "--validation or --test-count, or "
               "train without labels (--labels none)",
               d->name);
         return SWWAE_OK;

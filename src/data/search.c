@@ -89,8 +89,9 @@ static swwae_status report_none(const char *folder, swwae_split split) {
     if (status != SWWAE_OK) return status;
     if (other && split == SWWAE_SPLIT_TEST)
         return status_set(SWWAE_E_IO,
-                          "%s has training images only; hold some of them out as test images "
-                          "(--test-count), or look at the training images (--split train)",
+                          "%s has training images only; take those (--split train), name other "
+                          "data (--data), or train with some of them held out as test images "
+                          "(--test-count)",
                           folder);
     if (other) return status_set(SWWAE_E_IO, "%s has test images only", folder);
     path_folder_name(name, folder);
@@ -200,6 +201,20 @@ static swwae_status open_known(struct swwae_dataset **dataset, const struct know
 fail:
     for (size_t i = 0; i < places.count; i++) free(places.path[i]);
     return status;
+}
+
+bool swwae_dataset_is_there(const char *name, swwae_split split) {
+    struct places places = {0};
+    const struct form *form = NULL;
+    if (!name) return false;
+    if (strcmp(name, "shapes") == 0) return true;
+    if (!find_known(name))
+        return path_is_folder(name) && find_form(&form, name, split) == SWWAE_OK && form;
+    if (list_places(&places, name) == SWWAE_OK)
+        for (size_t i = 0; i < places.count && !form; i++)
+            if (find_form(&form, places.path[i], split) != SWWAE_OK) break;
+    for (size_t i = 0; i < places.count; i++) free(places.path[i]);
+    return form != NULL;
 }
 
 static swwae_status open_any(struct swwae_dataset **dataset, const char *name, swwae_split split) {

@@ -86,7 +86,12 @@ swwae_status file_begin(struct file_writer *writer, const char *path) {
             writer->temporary = temporary;
             return SWWAE_OK;
         }
-        status = failure(path, "be written");
+        status = errno == ENOENT
+                     ? status_set(SWWAE_E_IO,
+                                  "%.400s: cannot be written, because its folder does not exist; "
+                                  "make it first, or name another place",
+                                  path)
+                     : failure(path, "be written");
     } else {
         status = status_set(SWWAE_E_MEMORY, "%.400s: no memory to write it", path);
     }

@@ -63,6 +63,8 @@ swwae_status study_fit(struct study *study, const swwae_dataset *dataset) {
     TRY(fit_pad(study, dataset));
     TRY(fit_test(study, dataset));
     study->colour = dataset->channels > 1;
+    study->classes = dataset->classes;
+    study->labelled = (long)dataset_labelled(dataset);
     if (!study->kind->table) return SWWAE_OK;
     if (study->colour && is_free(study, "contrast"))
         TRY(swwae_options_set(study->options, "contrast", "image"));

@@ -103,6 +103,13 @@ fail:
     return status;
 }
 
+/* The same number of each class, and no more than half of the labels there are; 0: there are not
+ * enough for one of each. */
+static long fitting(const struct study *study, long count) {
+    const long most = study->labelled / 2, fits = count < most ? count : most;
+    return study->classes > 0 ? fits - fits % study->classes : fits;
+}
+
 static swwae_status select_counts(struct grid *grid) {
     swwae_status status = SWWAE_OK;
     static const long usual[3][4] = {{100, 600, 1000, 3000}, {1000, 4000}, {100, 500, 1000, 5000}};
@@ -111,11 +118,22 @@ static swwae_status select_counts(struct grid *grid) {
     const int kind = grid->paper ? 0 : grid->study->colour ? 1 : 2;
     const long *counts = grid->study->quick ? quick : usual[kind];
     char word[32];
-    for (int i = 0; i < 4 && counts[i]; i++) TRY(insert_count(grid, counts[i], !text));
+    for (int i = 0; i < 4 && counts[i]; i++) {
+        const long count = fitting(grid->study, counts[i]);
+        if (count > 0) TRY(insert_count(grid, count, !text));
+    }
+    CHECK(text || grid->counts, SWWAE_E_DATA, "%s has too few labels for a table",
+          grid->study->data);
     while (next_word(word, sizeof word, &text)) {
         long count;
         CHECK(count_of(&count, word, strlen(word)), SWWAE_E_ARGUMENT,
               "counts: \"%s\" found, expected numbers of labels with commas between, or all", word);
+        CHECK(
+            count == LABELS_ALL || grid->study->classes <= 0 || count % grid->study->classes == 0,
+            SWWAE_E_ARGUMENT,
+            "counts: \"%s\" found, but labels are shared equally by the %d classes of %s, expected "
+            "multiples of %d",
+            word, grid->study->classes, grid->study->data, grid->study->classes);
         TRY(insert_count(grid, count, true));
     }
 fail:

@@ -52,6 +52,8 @@ struct study {
     uint64_t seed;             /* the first */
     char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
     bool colour;    /* the images have several channels */
+    int classes;    /* of the data */
+    long labelled;  /* its training images with a label */
     struct reporter *reporter;
     bool no_plots;         /* gnuplot is missing, and the user knows */
     struct finished *done; /* of a study with a table (finished.h), else NULL */

@@ -192,10 +192,14 @@ swwae_status memory_check(const swwae_options *options, const struct swwae_datas
 swwae_status swwae_train_memory(const swwae_options *options, swwae_memory *memory) {
     swwae_status status = SWWAE_OK;
     swwae_dataset *dataset = NULL;
+    swwae_options *settled = NULL;
     CHECK(options && memory, SWWAE_E_ARGUMENT, "swwae_train_memory was given NULL");
-    TRY(recipe_open(&dataset, options));
-    TRY(memory_predict(memory, options, dataset, false));
+    TRY(options_copy(&settled, options));
+    TRY(recipe_open(&dataset, settled));
+    TRY(recipe_count_labels(settled, dataset, NULL));
+    TRY(memory_predict(memory, settled, dataset, false));
 fail:
+    swwae_options_free(settled);
     swwae_dataset_free(dataset);
     return status;
 }

@@ -165,6 +165,8 @@ bool model_softmax(float *probabilities, const float *logits, int classes) {
     return true;
 }
 
+#define BEYOND 8.0f /* what interpolation or standardising may make of 0 to 1; bytes are beyond */
+
 /* One value that is not a number would silently spread over everything the net computes. */
 swwae_status model_check_images(const struct swwae_model *model, const float *images, size_t n) {
     size_t pixels = model_pixels(model), values;
@@ -172,11 +174,13 @@ swwae_status model_check_images(const struct swwae_model *model, const float *im
         return status_set(SWWAE_E_ARGUMENT,
                           "%zu images of %zu values found, more than memory can hold", n, pixels);
     for (size_t i = 0; i < values; i++)
-        if (!isfinite(images[i]))
+        if (!(images[i] >= -BEYOND && images[i] <= 1 + BEYOND))
             return status_set(SWWAE_E_ARGUMENT,
-                              "image %zu holds a value that is not a finite number, expected "
-                              "values from 0 to 1",
-                              i / pixels);
+                              isfinite(images[i]) ? "image %zu holds the value %g, expected values "
+                                                    "from 0 to 1; scale them first"
+                                                  : "image %zu holds a value that is not a finite "
+                                                    "number (%g), expected values from 0 to 1",
+                              i / pixels, (double)images[i]);
     return SWWAE_OK;
 }
 

@@ -8,7 +8,8 @@ const struct option option_table[] = {
       "settings found best, for all options that are not given. For few labels: plus, with changed "
       "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
       "plain, one net and one loss. For many: full, with batch normalisation and averaged weights. "
-      "auto, plus for at most 10000 labels (--labels N, --label-file) and full for more; none, "
+      "auto, plus for at most 10000 labels (--labels N, --label-file, or the data has no more) and "
+      "full for more; none, "
       "each option's own default"},
      .kind = CHOICE,
      .offset = AT(recipe)},

@@ -92,7 +92,9 @@ int options_recipe(const swwae_options *options) {
         strcmp(s->init_from, INIT_RANDOM) != 0 || notation_parse(&notation, s->arch) != SWWAE_OK ||
         !notation.fcs)
         return RECIPE_NONE;
-    const bool few = s->labels > 0 ? s->labels <= FEW_LABELS : listed;
+    const bool few = s->labels > 0           ? s->labels <= FEW_LABELS
+                     : options->labelled > 0 ? options->labelled <= FEW_LABELS
+                                             : listed;
     return few ? RECIPE_PLUS : RECIPE_FULL;
 }
 
@@ -115,6 +117,11 @@ static swwae_status follow_recipe(swwae_options *options) {
             TRY(fill(options, i, recipe_value(options, recipe, option_table[i].info.name)));
 fail:
     return status;
+}
+
+swwae_status options_know_labelled(swwae_options *options, long labelled) {
+    options->labelled = labelled;
+    return follow_recipe(options);
 }
 
 /* ---- The public functions --------------------------------------------------------------- */
@@ -184,6 +191,7 @@ swwae_status options_copy(swwae_options **copy, const swwae_options *options) {
     CHECK(made, SWWAE_E_MEMORY, "no memory for the options");
     made->settings = options->settings;
     made->given = options->given;
+    made->labelled = options->labelled;
     for (size_t i = 0; i < option_count; i++) {
         if (!options->text[i]) continue;
         made->text[i] = strdup(options->text[i]);

@@ -245,8 +245,9 @@ static const char *list_path(const swwae_options *options, const char *copy) {
 swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
                                  const char *copy) {
     uint32_t *listed = NULL;
-    size_t count;
-    if (!lists_labels(options)) return SWWAE_OK;
+    size_t count = dataset_labelled(dataset);
+    if (!lists_labels(options))
+        return count < dataset->count ? options_know_labelled(options, (long)count) : SWWAE_OK;
     swwae_status status = read_listed(&listed, &count, options, dataset, list_path(options, copy));
     free(listed);
     return status;

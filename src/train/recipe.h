@@ -42,8 +42,9 @@ uint64_t recipe_label_seed(const struct settings *settings);
 /* Opens the training images, without those held out for testing. */
 swwae_status recipe_open(struct swwae_dataset **dataset, const swwae_options *options);
 
-/* With --label-file --labels becomes the number of images that it lists, on which --recipe auto
- * depends: before anything that a recipe sets is looked at. copy: as below. */
+/* What --recipe auto depends on, before anything that a recipe sets is looked at: with --label-file
+ * --labels becomes the number of images that it lists, and of data where some images have no label
+ * the number of the others counts. copy: as below. */
 swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
                                  const char *copy);
 

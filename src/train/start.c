@@ -15,11 +15,17 @@
 #include "train/run.h"
 #include "train/teacher.h"
 
+#define VALIDATION_LEAST 20 /* an error of one of fewer is more than 5 points */
+
 static void tell_about_validation(struct run *run) {
     if (!run->draw.validation_count)
         report_message(&run->reporter,
                        "there is no validation set, so " MODEL_FILE " holds the last model, not "
                        "the best one");
+    else if (run->draw.validation_count < VALIDATION_LEAST)
+        report_message(&run->reporter,
+                       "the best model is chosen on %zu images only; --validation N takes more",
+                       run->draw.validation_count);
 }
 
 static void tell_about_recipe(struct run *run) {
