@@ -107,6 +107,10 @@ def test_few_of_many():
           and json.loads(Path("few-run/config.json").read_text())["pseudo-labels"] == 0.8
           and "next   swwae eval few-run --split train" in result.stdout
           and "\nhint   the data has no test images" in result.stdout, told(result))
+    result = run("train", "--data", "./many", "--steps", "1", "--quiet", "--out", "default-run")
+    check("train: without --arch as many answers as classes", result.returncode == 0 and
+          json.loads(Path("default-run/config.json").read_text())["arch"].endswith("-2p-2fc"),
+          told(result))
     bars(Path("more"), 3)
     result = run("eval", "few-run", "--data", "./more", "--json")
     check("eval --data: a folder of classes, all of it",

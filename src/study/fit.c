@@ -6,11 +6,11 @@
 #include "data/dataset.h"
 #include "study/study.h"
 #include "train/options.h"
+#include "train/recipe.h"
 
-#define PAD 32           /* smaller images are padded to 32 x 32, as in the paper */
-#define TEST_PART 5      /* of data without test images, one of so many is held out ... */
-#define TEST_MOST 10000  /* ... and no more than this */
-#define LONGEST_ARCH 256 /* of those below, with any number of classes */
+#define PAD 32          /* smaller images are padded to 32 x 32, as in the paper */
+#define TEST_PART 5     /* of data without test images, one of so many is held out ... */
+#define TEST_MOST 10000 /* ... and no more than this */
 
 /* For photographs of 32 x 32; a training step costs 2.9 times the multiplications of the study's
  * own, and a twenty-ninth of the paper's net for CIFAR-10. */
@@ -49,15 +49,6 @@ static swwae_status fit_test(struct study *study, const swwae_dataset *dataset) 
                      dataset->name, count);
 }
 
-/* "...-10fc" with the data's number of classes. */
-static swwae_status fit_classes(struct study *study, int classes) {
-    char arch[LONGEST_ARCH];
-    const char *now = swwae_options_get(study->options, "arch"), *last = strrchr(now, '-');
-    if (classes < 2 || !last) return SWWAE_OK;
-    snprintf(arch, sizeof arch, "%.*s-%dfc", (int)(last - now), now, classes);
-    return swwae_options_set(study->options, "arch", arch);
-}
-
 swwae_status study_fit(struct study *study, const swwae_dataset *dataset) {
     swwae_status status = SWWAE_OK;
     TRY(fit_pad(study, dataset));
@@ -70,7 +61,7 @@ swwae_status study_fit(struct study *study, const swwae_dataset *dataset) {
         TRY(swwae_options_set(study->options, "contrast", "image"));
     if (!is_free(study, "arch")) return SWWAE_OK;
     if (study->colour) TRY(swwae_options_set(study->options, "arch", PHOTO_ARCH));
-    TRY(fit_classes(study, dataset->classes));
+    TRY(recipe_end_in(study->options, dataset->classes));
 fail:
     return status;
 }

@@ -196,7 +196,7 @@ swwae_status swwae_train_memory(const swwae_options *options, swwae_memory *memo
     CHECK(options && memory, SWWAE_E_ARGUMENT, "swwae_train_memory was given NULL");
     TRY(options_copy(&settled, options));
     TRY(recipe_open(&dataset, settled));
-    TRY(recipe_count_labels(settled, dataset, NULL));
+    TRY(recipe_fit(settled, dataset, NULL));
     TRY(memory_predict(memory, settled, dataset, false));
 fail:
     swwae_options_free(settled);

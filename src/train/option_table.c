@@ -23,7 +23,7 @@ const struct option option_table[] = {
      .kind = CHOICE,
      .offset = AT(contrast)},
     {{"arch", "NOTATION", "(64)5c-2p-(64)3c-2p-(64)3c-2p-10fc",
-      "architecture in the paper's notation"},
+      "architecture in the paper's notation; unless it is given it ends in the data's classes"},
      .kind = ARCH,
      .offset = AT(arch)},
     {{"labels", "N|all|none", "all", "how many labels the loss may use, the same number a class"},

@@ -242,13 +242,25 @@ static const char *list_path(const swwae_options *options, const char *copy) {
     return copy ? copy : options->settings.label_file;
 }
 
-swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
-                                 const char *copy) {
+swwae_status recipe_end_in(swwae_options *options, int classes) {
+    char arch[256];
+    const char *now = swwae_options_get(options, "arch"), *last = strrchr(now, '-');
+    if (classes < 2 || !last) return SWWAE_OK;
+    snprintf(arch, sizeof arch, "%.*s-%dfc", (int)(last - now), now, classes);
+    return swwae_options_set(options, "arch", arch);
+}
+
+swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *dataset,
+                        const char *copy) {
+    swwae_status status = SWWAE_OK;
     uint32_t *listed = NULL;
     size_t count = dataset_labelled(dataset);
-    if (!lists_labels(options))
-        return count < dataset->count ? options_know_labelled(options, (long)count) : SWWAE_OK;
-    swwae_status status = read_listed(&listed, &count, options, dataset, list_path(options, copy));
+    if (!options_given(options, "arch")) TRY(recipe_end_in(options, dataset->classes));
+    if (lists_labels(options))
+        TRY(read_listed(&listed, &count, options, dataset, list_path(options, copy)));
+    else if (count < dataset->count)
+        TRY(options_know_labelled(options, (long)count));
+fail:
     free(listed);
     return status;
 }

@@ -42,11 +42,15 @@ uint64_t recipe_label_seed(const struct settings *settings);
 /* Opens the training images, without those held out for testing. */
 swwae_status recipe_open(struct swwae_dataset **dataset, const swwae_options *options);
 
-/* What --recipe auto depends on, before anything that a recipe sets is looked at: with --label-file
+/* Puts as many answers as there are classes, two or more, at the end of --arch. */
+swwae_status recipe_end_in(swwae_options *options, int classes);
+
+/* What the data decides, before anything that a recipe sets is looked at. An --arch that was not
+ * given ends in its classes. --recipe auto depends on the number of labels: with --label-file
  * --labels becomes the number of images that it lists, and of data where some images have no label
  * the number of the others counts. copy: as below. */
-swwae_status recipe_count_labels(swwae_options *options, const struct swwae_dataset *dataset,
-                                 const char *copy);
+swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *dataset,
+                        const char *copy);
 
 /* Draws the roles of the images, by settled options. With --label-file the labelled images are
  * those it lists, and --labels becomes their number. copy: where a run has its own copy of the

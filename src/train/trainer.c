@@ -134,7 +134,7 @@ swwae_status run_prepare(struct run *run) {
     swwae_status status = SWWAE_OK;
     const struct settings *s = run->settings = &run->options->settings;
     TRY(recipe_open(&run->dataset, run->options));
-    TRY(recipe_count_labels(run->options, run->dataset, drawn_before(run)));
+    TRY(recipe_fit(run->options, run->dataset, drawn_before(run)));
     TRY(memory_check(run->options, run->dataset, run->resumed));
     TRY(make_model(run));
     TRY(recipe_objective(&run->objective, run->options, &run->model->network, &run->reporter));
