@@ -98,6 +98,14 @@ static char *copy_text(const char *text) {
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
+/* The model works on 3 channels and the data, all gray, has one. */
+static bool wants_colour(const json_t *model, const swwae_dataset *dataset) {
+    const json_t *image = json_object_get(model, "image");
+    int channels;
+    swwae_dataset_image_size(dataset, &channels, NULL, NULL);
+    return channels == 1 && json_integer_value(json_object_get(image, "channels")) == 3;
+}
+
 bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
                const swwae_model *model, enum outcome *outcome) {
     static const char *const splits[] = {"train", "test"};
@@ -138,10 +146,7 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
                                                           (int)pad, (size_t)test_count);
         if (status == SWWAE_OK && same && test_count)
             status = swwae_dataset_check_held_out(*dataset, model);
-        int channels = 0;
-        if (status == SWWAE_OK) swwae_dataset_image_size(*dataset, &channels, NULL, NULL);
-        if (channels == 1 && json_integer_value(json_object_get(
-                                 json_object_get(description, "image"), "channels")) == 3)
+        if (status == SWWAE_OK && wants_colour(description, *dataset))
             status = swwae_dataset_repeat_gray(*dataset);
         json_decref(description);
         if (status == SWWAE_OK) return true;

@@ -15,7 +15,8 @@
  *  - Pointers are not NULL unless the comment says "may be NULL". A NULL where none is
  *    allowed returns SWWAE_E_ARGUMENT.
  *  - Images are float arrays of shape (N, channels, height, width), row-major, one value per
- *    pixel in 0..1 (the file's byte / 255; beyond -8..9 it is refused); labels are int32_t, -1 for "none".
+ *    pixel in 0..1 (the file's byte / 255; beyond -8..9 it is refused); labels are int32_t, -1 for
+ * "none".
  *  - What a function creates, the caller frees with the matching _free, which accepts NULL.
  *  - Objects are independent; one object must not be used by two threads at once.
  *    A model that has been used holds threads: make or load another in a child after fork.

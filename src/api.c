@@ -38,12 +38,11 @@ swwae_status swwae_dataset_check_held_out(const swwae_dataset *dataset, const sw
     swwae_status status = SWWAE_OK;
     NEED(dataset);
     NEED(model);
-    CHECK(
-        model->held_out == dataset->held_out, SWWAE_E_DATA,
-        "the test images held out of %s are not those of the model's training: the data has "
-        "changed since, or --test-count is another, and some may have been trained on; bring the "
-        "data back as it was, leave out --test-count, or name other test images with --data",
-        dataset->name);
+    CHECK(model->held_out == dataset->held_out, SWWAE_E_DATA,
+          "the test images held out of %s are not those of the model's training: the data has "
+          "changed since, or --test-count is another, and some may have been trained on; bring the "
+          "data back as it was, leave out --test-count, or name other test images with --data",
+          dataset->name);
 fail:
     return status;
 }

@@ -140,7 +140,7 @@ static swwae_status copy_split(struct study *study, swwae_split split, size_t co
     char path[STUDY_PATH], name[64];
     const char *prefix = split == SWWAE_SPLIT_TRAIN ? "train" : "t10k";
     TRY(study_open_data(&dataset, study, split));
-    size_t all;
+    size_t all = 0;
     TRY(study_order(&order, &all, dataset));
     struct copy copy = {.from = dataset,
                         .order = order,

@@ -58,7 +58,7 @@ static swwae_status choose_probes(struct equivariance *e) {
     swwae_dataset *test = NULL;
     uint32_t *order = NULL;
     int channels, height, width;
-    size_t count;
+    size_t count = 0;
     const size_t wanted = e->study->quick ? QUICK_PROBES : PROBES;
     TRY(study_open_data(&test, e->study, SWWAE_SPLIT_TEST));
     TRY(study_order(&order, &count, test));
