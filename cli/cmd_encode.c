@@ -64,6 +64,7 @@ enum outcome command_encode(int argc, char **argv) {
     swwae_model *model = NULL;
     swwae_dataset *dataset = NULL;
     char *data = NULL;
+    const char *split; /* the user knows */
     struct progress progress;
     long stage;
     if (!parse_one_model(&args, argc, argv, &outcome)) return outcome;
@@ -73,7 +74,7 @@ enum outcome command_encode(int argc, char **argv) {
         outcome = OUTCOME_MISUSED;
         goto done;
     }
-    if (!open_data(&dataset, &data, &args, model, &outcome)) goto done;
+    if (!open_data(&dataset, &data, &split, &args, model, &outcome)) goto done;
 
     const char *prefix = args_given(&args, "out") ? args_value(&args, "out") : "codes";
     stop_catch(); /* so that a stop leaves no temporary files */

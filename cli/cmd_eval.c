@@ -183,11 +183,12 @@ enum outcome command_eval(int argc, char **argv) {
     swwae_model *model = NULL;
     swwae_dataset *dataset = NULL;
     char *data = NULL;
+    const char *split;
     struct progress progress;
     swwae_evaluation evaluation = {0};
     if (!parse_one_model(&args, argc, argv, &outcome)) return outcome;
     if (!open_model(&model, &args, args.operands[0], &outcome) ||
-        !open_data(&dataset, &data, &args, model, &outcome))
+        !open_data(&dataset, &data, &split, &args, model, &outcome))
         goto done;
 
     char note[512] = "";
@@ -198,11 +199,10 @@ enum outcome command_eval(int argc, char **argv) {
     swwae_status status = swwae_evaluate(model, dataset, on_progress, &progress, &evaluation);
     progress_clear(&progress);
     outcome = OUTCOME_DONE;
-    const char *split = args_value(&args, "split");
     if (status != SWWAE_OK)
         outcome = report_library(args.command);
     else if (!json)
-        print_text(&evaluation, model, args.operands[0], data, split ? split : "test", note);
+        print_text(&evaluation, model, args.operands[0], data, split, note);
     else if (!print_json(args.command, json_of(&evaluation, model)))
         outcome = OUTCOME_FAILED;
 done:

@@ -289,8 +289,7 @@ enum outcome command_reconstruct(int argc, char **argv) {
                         .examples = examples,
                         .options = table,
                         .option_count = sizeof table / sizeof *table};
-    struct picture picture = {
-        .command = argv[0], .out = "reconstruct.png", .split = "test", .as_class = NO_CLASS};
+    struct picture picture = {.command = argv[0], .out = "reconstruct.png", .as_class = NO_CLASS};
     enum outcome outcome;
     char *data = NULL;
     long first, count, zoom;
@@ -304,13 +303,12 @@ enum outcome command_reconstruct(int argc, char **argv) {
         return report_misused(args.command, "--where and --as-class exclude each other: another "
                                             "class is shown with each image's own where");
     if (args_given(&args, "out")) picture.out = args_value(&args, "out");
-    if (args_given(&args, "split")) picture.split = args_value(&args, "split");
     picture.zoom = (int)zoom;
     picture.rows = where == WHERES ? WHERES : 1;
     for (int r = 0; r < picture.rows; r++) picture.where[r] = where == WHERES ? r : where;
 
     if (open_model(&picture.model, &args, args.operands[0], &outcome) &&
-        open_data(&picture.dataset, &data, &args, picture.model, &outcome)) {
+        open_data(&picture.dataset, &data, &picture.split, &args, picture.model, &outcome)) {
         picture.data = data;
         outcome = OUTCOME_FAILED;
         if (choose_images(&picture, &args, first, count) && ask_decoder(&picture, &args, &outcome))

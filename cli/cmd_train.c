@@ -237,6 +237,22 @@ static bool check_resume(const struct args *args, enum outcome *outcome) {
     return true;
 }
 
+static bool have_tests(const swwae_options *options) {
+    return strcmp(swwae_options_get(options, "test-count"), "0") != 0 ||
+           swwae_dataset_is_there(swwae_options_get(options, "data"), SWWAE_SPLIT_TEST);
+}
+
+/* True where its options cannot be read. */
+static bool run_has_tests(const char *run) {
+    char path[1024];
+    swwae_options *options = NULL;
+    snprintf(path, sizeof path, "%s/config.json", run);
+    bool tests = swwae_options_create(&options) != SWWAE_OK ||
+                 swwae_options_load(options, path) != SWWAE_OK || have_tests(options);
+    swwae_options_free(options);
+    return tests;
+}
+
 enum outcome command_train(int argc, char **argv) {
     struct arg table[OPTIONS];
     struct args args = {.command = argv[0],
@@ -258,8 +274,7 @@ enum outcome command_train(int argc, char **argv) {
     if (!options_take(options, &args, &outcome)) goto done;
 
     stop_catch();
-    training.tests = resume || strcmp(swwae_options_get(options, "test-count"), "0") != 0 ||
-                     swwae_dataset_is_there(swwae_options_get(options, "data"), SWWAE_SPLIT_TEST);
+    training.tests = resume ? run_has_tests(resume) : have_tests(options);
     training.json = args_given(&args, "json");
     progress_begin(&training.progress, args_given(&args, "quiet"));
     double start = clock_seconds();

@@ -34,7 +34,10 @@ bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *out
      .argument = "NAME|DIR",                                                                     \
      .fallback = "what the model was trained on",                                                \
      .help = "a named data set or a data set's folder"},                                         \
-        {.name = "split", .argument = "test|train", .fallback = "test", .help = "which images"}, \
+        {.name = "split",                                                                        \
+         .argument = "test|train",                                                               \
+         .fallback = "test",                                                                     \
+         .help = "which images (train of other data without test images)"},                      \
         {.name = "test-count",                                                                   \
          .argument = "N",                                                                        \
          .fallback = "as in training",                                                           \
@@ -45,9 +48,10 @@ bool parse_one_model(struct args *args, int argc, char **argv, enum outcome *out
     }
 
 /* Opens the data --data, --split, --test-count and --pad name; what is not given is what the model
- * was trained on, and its test images. *name: the data's, NULL before, malloc'ed; the caller frees
- * it, also after a failure. False as above. */
-bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
+ * was trained on, and its test images; of other data without test images its training images.
+ * *name: the data's, NULL before, malloc'ed; the caller frees it, also after a failure. *taken: the
+ * split. False as above. */
+bool open_data(swwae_dataset **dataset, char **name, const char **taken, const struct args *args,
                const swwae_model *model, enum outcome *outcome);
 
 /* swwae_model_describe or swwae_dataset_describe as an object; NULL after telling why not. */

@@ -106,7 +106,16 @@ static bool wants_colour(const json_t *model, const swwae_dataset *dataset) {
     return channels == 1 && json_integer_value(json_object_get(image, "channels")) == 3;
 }
 
-bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
+/* The names of data sets, or of folders wherever they are. */
+static bool same_name(const char *a, const char *b) {
+    size_t m = strlen(a), n = strlen(b);
+    while (m && a[m - 1] == '/') m--;
+    while (n && b[n - 1] == '/') n--;
+    for (; m && n && a[m - 1] == b[n - 1] && a[m - 1] != '/'; m--) n--;
+    return (!m || a[m - 1] == '/') && (!n || b[n - 1] == '/');
+}
+
+bool open_data(swwae_dataset **dataset, char **name, const char **taken, const struct args *args,
                const swwae_model *model, enum outcome *outcome) {
     static const char *const splits[] = {"train", "test"};
     long pad, test_count;
@@ -124,7 +133,7 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     const bool own = !given && !args_given(args, "test-count");
     const json_t *options = json_object_get(description, "options");
     const char *trained = json_string_value(json_object_get(options, "data"));
-    const bool same = trained && (!given || strcmp(given, trained) == 0);
+    const bool same = trained && (!given || same_name(given, trained));
     if (!given) {
         given = trained;
         if (own) test_count = json_integer_value(json_object_get(options, "test-count"));
@@ -137,11 +146,12 @@ bool open_data(swwae_dataset **dataset, char **name, const struct args *args,
     } else if (!(*name = copy_text(given))) {
         report_failed(args->command, "out of memory");
     } else {
-        /* other data that is one folder of classes is all meant */
+        /* of other data without test images all are meant */
         if (!same && !test_count && !args_given(args, "split") &&
             !swwae_dataset_is_there(given, SWWAE_SPLIT_TEST) &&
             swwae_dataset_is_there(given, SWWAE_SPLIT_TRAIN))
             split = SWWAE_SPLIT_TRAIN;
+        *taken = splits[split];
         swwae_status status = swwae_dataset_open_held_out(dataset, given, (swwae_split)split,
                                                           (int)pad, (size_t)test_count);
         if (status == SWWAE_OK && same && test_count)

@@ -15,8 +15,8 @@
  *  - Pointers are not NULL unless the comment says "may be NULL". A NULL where none is
  *    allowed returns SWWAE_E_ARGUMENT.
  *  - Images are float arrays of shape (N, channels, height, width), row-major, one value per
- *    pixel in 0..1 (the file's byte / 255; beyond -8..9 it is refused); labels are int32_t, -1 for
- * "none".
+ *    pixel in 0..1 (the file's byte / 255; a model refuses values beyond -8..9); labels are
+ *    int32_t, -1 for "none".
  *  - What a function creates, the caller frees with the matching _free, which accepts NULL.
  *  - Objects are independent; one object must not be used by two threads at once.
  *    A model that has been used holds threads: make or load another in a child after fork.
@@ -178,8 +178,8 @@ SWWAE_API swwae_status swwae_dataset_open(swwae_dataset **dataset, const char *n
                                           swwae_split split, int pad);
 
 /* The same for data without test images of its own: test_count of the training images, the same
- * number of each class, are the test images, and the training images are the others. They are drawn
- * from the data alone. 0: the data's own test images. */
+ * number of each class as far as there are, are the test images, and the training images are the
+ * others. They are drawn from the data alone. 0: the data's own test images. */
 SWWAE_API swwae_status swwae_dataset_open_held_out(swwae_dataset **dataset, const char *name,
                                                    swwae_split split, int pad, size_t test_count);
 

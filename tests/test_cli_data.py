@@ -103,7 +103,7 @@ def test_few_of_many():
     result = run("train", "--data", "./many", *ARCH, "--steps", "8", "--out", "few-run")
     check("train: few labels among many images", result.returncode == 0
           and "few labels: trains with changed images" in result.stderr
-          and "chosen on 1 images only" in result.stderr
+          and "only 1 validation images choose the best model" in result.stderr
           and json.loads(Path("few-run/config.json").read_text())["pseudo-labels"] == 0.8
           and "next   swwae eval few-run --split train" in result.stdout
           and "\nhint   the data has no test images" in result.stdout, told(result))
@@ -112,9 +112,12 @@ def test_few_of_many():
           json.loads(Path("default-run/config.json").read_text())["arch"].endswith("-2p-2fc"),
           told(result))
     bars(Path("more"), 3)
-    result = run("eval", "few-run", "--data", "./more", "--json")
-    check("eval --data: a folder of classes, all of it",
-          result.returncode == 0 and json.loads(result.stdout)["images"] == 6, told(result))
+    result = run("eval", "few-run", "--data", "./more")
+    check("eval --data: a folder of classes, all of it", result.returncode == 0
+          and "\ndata     ./more, train images: 6\n" in result.stdout, told(result))
+    for same in ("many", "./many/", str(Path("many").resolve())):
+        check(f"eval --data {same}: the training's data is no other data",
+              run("eval", "few-run", "--data", same).returncode == 1)
 
 
 def test_labels():

@@ -167,6 +167,13 @@ static void test_many_unlabelled(void **state) {
     assert_non_null(strstr(text, "\"validation_per_class\": [1, 1]"));
     free(text);
     seen = unseen(NULL);
+    well(train(&seen, "no-labels", "data", kept, "arch", "(2)3c-2p", "validation", "auto", "labels",
+               "none", NULL));
+    assert_true(metrics_have("no-labels", ",,,") && seen.validations > 0);
+    text = file_of("no-labels", "labels.json", &size);
+    assert_non_null(strstr(text, "\"validation_per_class\": [4, 3]"));
+    free(text);
+    seen = unseen(NULL);
     well(train(&seen, "none-left", "data", kept, "arch", "(2)3c-2p-2fc", "validation", "auto",
                "label-file", listed, "lambda-rec", "0", NULL));
     assert_int_equal(seen.validations, 0);

@@ -193,6 +193,14 @@ static void test_resume_fewer(void **state) {
     well(swwae_resume(temporary_path("fewer"), more, watch, &seen));
     assert_true(!seen.bad && seen.validations == 1 && seen.step == step + 1);
     assert_int_equal(rows_of("fewer"), 2);
+    /* and where it ended on a row */
+    well(swwae_options_set(more, "steps", "5"));
+    seen = unseen(NULL);
+    well(swwae_resume(temporary_path("fewer"), more, watch, &seen));
+    size_t size;
+    char *config = file_of("fewer", "config.json", &size);
+    assert_non_null(strstr(config, "\"steps\": 5,"));
+    free(config);
     swwae_options_free(more);
 }
 

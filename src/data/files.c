@@ -135,7 +135,7 @@ fail:
 static swwae_status check_size(const struct planes *planes, const char *path, int height, int width,
                                int pad) {
     if (planes->height == (size_t)height && planes->width == (size_t)width) return SWWAE_OK;
-    if (planes->matrix && planes->width > (size_t)width)
+    if (planes->matrix && planes->width % ((size_t)height * (size_t)width) == 0)
         return status_set(SWWAE_E_DATA,
                           "%s has the shape (%zu, %zu), expected an image of (%d, %d), or several "
                           "as (N, channels, height, width); reshape it (NumPy: a.reshape(-1, "

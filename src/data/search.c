@@ -206,7 +206,7 @@ fail:
 bool swwae_dataset_is_there(const char *name, swwae_split split) {
     struct places places = {0};
     const struct form *form = NULL;
-    if (!name) return false;
+    if (!name || (split != SWWAE_SPLIT_TRAIN && split != SWWAE_SPLIT_TEST)) return false;
     if (strcmp(name, "shapes") == 0) return true;
     if (!find_known(name))
         return path_is_folder(name) && find_form(&form, name, split) == SWWAE_OK && form;

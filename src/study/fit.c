@@ -1,7 +1,7 @@
 /* fit.c - what the data at hand asks of a study's options, where the user gave none: padding, test
  * images, contrast and a network for photographs, as many answers as there are classes. */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "data/dataset.h"
 #include "study/study.h"
@@ -34,19 +34,33 @@ static swwae_status fit_pad(struct study *study, const swwae_dataset *dataset) {
 
 /* Some of the training images are the test images where there are no others. */
 static swwae_status fit_test(struct study *study, const swwae_dataset *dataset) {
-    swwae_dataset *test = NULL;
-    if (!is_free(study, "test-count")) return SWWAE_OK;
-    swwae_status status =
-        swwae_dataset_open(&test, swwae_options_get(study->options, "data"), SWWAE_SPLIT_TEST, 0);
-    swwae_dataset_free(test);
-    if (status != SWWAE_E_IO) return status;
+    if (!is_free(study, "test-count") ||
+        swwae_dataset_is_there(swwae_options_get(study->options, "data"), SWWAE_SPLIT_TEST))
+        return SWWAE_OK;
     const size_t labelled = dataset_labelled(dataset);
     const size_t part = (labelled ? labelled : dataset->count) / TEST_PART;
     const long count = (long)(part < TEST_MOST ? part : TEST_MOST);
-    status = set_number(study, "test-count", count);
+    const swwae_status status = set_number(study, "test-count", count);
     if (status != SWWAE_OK) return status;
     return study_say(study, "%s has no test images: %ld of its training images are held out",
                      dataset->name, count);
+}
+
+/* How many labels a table can ask for: every class has as many, and the smallest one gives a half
+ * each to test and to validation at most. */
+static swwae_status count_labels(struct study *study, const swwae_dataset *dataset) {
+    swwae_status status = SWWAE_OK;
+    size_t *counts = calloc((size_t)dataset->classes + 1, sizeof *counts), least = SIZE_MAX;
+    CHECK(counts, SWWAE_E_MEMORY, "no memory for the numbers of labels");
+    for (size_t i = 0; dataset->labels && i < dataset->count; i++)
+        if (dataset->labels[i] >= 0) counts[dataset->labels[i]]++;
+    for (int k = 0; k < dataset->classes; k++)
+        if (counts[k] < least) least = counts[k];
+    const size_t labelled = dataset_labelled(dataset), even = least / 4 * (size_t)dataset->classes;
+    study->labels_most = dataset->classes ? (long)(even < labelled / 2 ? even : labelled / 2) : 0;
+fail:
+    free(counts);
+    return status;
 }
 
 swwae_status study_fit(struct study *study, const swwae_dataset *dataset) {
@@ -55,7 +69,7 @@ swwae_status study_fit(struct study *study, const swwae_dataset *dataset) {
     TRY(fit_test(study, dataset));
     study->colour = dataset->channels > 1;
     study->classes = dataset->classes;
-    study->labelled = (long)dataset_labelled(dataset);
+    TRY(count_labels(study, dataset));
     if (!study->kind->table) return SWWAE_OK;
     if (study->colour && is_free(study, "contrast"))
         TRY(swwae_options_set(study->options, "contrast", "image"));

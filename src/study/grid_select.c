@@ -103,10 +103,9 @@ fail:
     return status;
 }
 
-/* The same number of each class, and no more than half of the labels there are; 0: there are not
- * enough for one of each. */
+/* The same number of each class, and no more than the data can give; 0: not one of each. */
 static long fitting(const struct study *study, long count) {
-    const long most = study->labelled / 2, fits = count < most ? count : most;
+    const long fits = count < study->labels_most ? count : study->labels_most;
     return study->classes > 0 ? fits - fits % study->classes : fits;
 }
 

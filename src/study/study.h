@@ -50,10 +50,10 @@ struct study {
     int jobs;                  /* trainings side by side */
     const char *rows, *counts; /* what to train now, with commas between; NULL: all */
     uint64_t seed;             /* the first */
-    char data[128]; /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
-    bool colour;    /* the images have several channels */
-    int classes;    /* of the data */
-    long labelled;  /* its training images with a label */
+    char data[128];   /* the data set's name and padding, for people: "mnist, padded to 32 x 32" */
+    bool colour;      /* the images have several channels */
+    int classes;      /* of the data */
+    long labels_most; /* that a table asks for by itself */
     struct reporter *reporter;
     bool no_plots;         /* gnuplot is missing, and the user knows */
     struct finished *done; /* of a study with a table (finished.h), else NULL */

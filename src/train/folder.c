@@ -271,10 +271,12 @@ swwae_status folder_check_labels(const struct folder *folder, const struct label
     size_t size = 0, written_size = 0;
     TRY(labels_text(&text, &size, draw, dataset, seed));
     TRY(file_read(folder->labels, LABELS_LIMIT, &written, &written_size));
-    CHECK(text && written && size == written_size && !memcmp(text, written, size), SWWAE_E_DATA,
-          "%.400s: does not list the images that seed %" PRIu64
-          " draws from the data now, so the data has changed since the run began; start a new run",
-          folder->labels, seed);
+    CHECK(
+        text && written && size == written_size && !memcmp(text, written, size), SWWAE_E_DATA,
+        "%.400s: does not list the images that seed %" PRIu64
+        " draws from the data now, so the data has changed since the run began, or the version of "
+        "swwae; start a new run",
+        folder->labels, seed);
 fail:
     free(text);
     free(written);

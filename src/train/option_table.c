@@ -8,7 +8,9 @@ const struct option option_table[] = {
       "settings found best, for all options that are not given. For few labels: plus, with changed "
       "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
       "plain, one net and one loss. For many: full, with batch normalisation and averaged weights. "
-      "auto, plus for at most 10000 labels (--labels N, --label-file, or the data has no more) and "
+      "auto, plus for at most 10000 labels (--labels N, --label-file, or no more have one and "
+      "others "
+      "none) and "
       "full for more; none, "
       "each option's own default"},
      .kind = CHOICE,
@@ -42,7 +44,8 @@ const struct option option_table[] = {
      .kind = TEXT,
      .offset = AT(label_file)},
     {{"test-count", "N", "0",
-      "training images, the same number a class, held out as test images where the data has none; "
+      "training images, of every class as many as it allows, held out as test images where the "
+      "data has none; "
       "0: its own"},
      .kind = COUNT,
      .offset = AT(test_count),

@@ -201,12 +201,14 @@ static bool lists_labels(const swwae_options *options) {
     return strcmp(options->settings.label_file, "none") != 0;
 }
 
-/* Of the images with a label, where any of them is not among the `listed` ones, else of all. */
+/* Of the images with a label, where labels are used and any is not among the `listed` ones, else of
+ * all. */
 static size_t validation_count(const struct settings *settings, const struct swwae_dataset *dataset,
                                size_t listed) {
     if (settings->validation != VALIDATION_AUTO) return (size_t)settings->validation;
     const size_t labelled = dataset_labelled(dataset);
-    const size_t part = (labelled > listed ? labelled : dataset->count) / VALIDATION_PART;
+    const bool by_label = settings->labels != LABELS_NONE && labelled > listed;
+    const size_t part = (by_label ? labelled : dataset->count) / VALIDATION_PART;
     return part < VALIDATION_MOST ? part : VALIDATION_MOST;
 }
 
@@ -243,7 +245,7 @@ static const char *list_path(const swwae_options *options, const char *copy) {
 }
 
 swwae_status recipe_end_in(swwae_options *options, int classes) {
-    char arch[256];
+    char arch[NOTATION_TEXT];
     const char *now = swwae_options_get(options, "arch"), *last = strrchr(now, '-');
     if (classes < 2 || !last) return SWWAE_OK;
     snprintf(arch, sizeof arch, "%.*s-%dfc", (int)(last - now), now, classes);
@@ -256,7 +258,7 @@ swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *data
     uint32_t *listed = NULL;
     size_t count = dataset_labelled(dataset);
     if (!options_given(options, "arch")) TRY(recipe_end_in(options, dataset->classes));
-    if (lists_labels(options))
+    if (lists_labels(options) && !options_given(options, "labels"))
         TRY(read_listed(&listed, &count, options, dataset, list_path(options, copy)));
     else if (count < dataset->count)
         TRY(options_know_labelled(options, (long)count));

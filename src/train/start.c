@@ -23,9 +23,10 @@ static void tell_about_validation(struct run *run) {
                        "there is no validation set, so " MODEL_FILE " holds the last model, not "
                        "the best one");
     else if (run->draw.validation_count < VALIDATION_LEAST)
-        report_message(&run->reporter,
-                       "the best model is chosen on %zu images only; --validation N takes more",
-                       run->draw.validation_count);
+        report_message(
+            &run->reporter,
+            "only %zu validation images choose the best model; --validation N takes more",
+            run->draw.validation_count);
 }
 
 static void tell_about_recipe(struct run *run) {
@@ -225,6 +226,7 @@ static swwae_status go_on(struct run *run, bool changed, bool further, uint64_t 
     swwae_status status = SWWAE_OK;
     bool damaged;
     TRY(restore(run, &damaged, further));
+    if (changed) TRY(folder_write_config(&run->folder, run->options));
     if (run->state.step >= run->steps && run->state.row_step == run->state.step) {
         run->steps = run->state.step; /* fewer may have been asked for */
         run_tell(run, false, false);  /* how far it came, and its best */
@@ -235,7 +237,6 @@ static swwae_status go_on(struct run *run, bool changed, bool further, uint64_t 
         return SWWAE_OK;
     }
     if (run->state.step > run->steps) run->steps = run->state.step;
-    if (changed) TRY(folder_write_config(&run->folder, run->options));
     TRY(metrics_resume(&run->metrics, run->folder.metrics, run->state.row_step));
     TRY(run_make_saver(run, damaged));
     if (rewinds) {
