@@ -117,7 +117,7 @@ install: build
 
 uninstall:
 	@test -f $(BUILD)/install_manifest.txt || { echo "nothing was installed from $(BUILD)/" >&2; exit 1; }
-	xargs -d '\n' rm -fv < $(BUILD)/install_manifest.txt
+	sed "s|^|$(DESTDIR)|" $(BUILD)/install_manifest.txt | xargs -d '\n' rm -fv
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-asan $(BUILD)-tsan $(BUILD)-memcheck $(BUILD)-fuzz $(BUILD)-coverage $(BUILD)-lint $(BUILD)-emulated

@@ -41,7 +41,7 @@ if(SWWAE_MEMCHECK)
   add_compile_options(-g)
   # valgrind 3.19 knows no AVX-512 and shows programs a processor without it
   set(CMAKE_CROSSCOMPILING_EMULATOR valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
-      --suppressions=${CMAKE_SOURCE_DIR}/tests/valgrind.supp)
+      --suppressions=${PROJECT_SOURCE_DIR}/tests/valgrind.supp)
 endif()
 
 if(SWWAE_HARDEN)

@@ -124,7 +124,7 @@ SWWAE_API swwae_status swwae_model_describe(const swwae_model *model, char **jso
 SWWAE_API void swwae_text_free(char *text);
 
 /* Class probabilities, probabilities[n * classes]. Fails on a pure auto-encoder and on a model
- * whose fc layers were not trained. */
+ * that was trained without labels; one just created answers by its first weights. */
 SWWAE_API swwae_status swwae_model_predict(swwae_model *model, const float *images, size_t n,
                                            float *probabilities);
 

@@ -118,12 +118,13 @@ static swwae_status book(struct copy *copy, const struct saver_source *source) {
     copy->optimizer = *source->optimizer;
     const size_t size = source->optimizer->size;
     copy->teacher = *source->teacher;
-    const bool good =
-        like(&copy->model.parameters, source->model->parameters, size) &
-        like(&copy->optimizer.m, source->optimizer->m, size) &
-        like(&copy->optimizer.v, source->optimizer->v, size) &
-        like(&copy->optimizer.average, source->optimizer->average, size) &
-        like(&copy->teacher.shares, source->teacher->shares, (size_t)source->teacher->classes);
+    /* all of them, so that what there is can be freed */
+    bool good = like(&copy->model.parameters, source->model->parameters, size);
+    good = like(&copy->optimizer.m, source->optimizer->m, size) && good;
+    good = like(&copy->optimizer.v, source->optimizer->v, size) && good;
+    good = like(&copy->optimizer.average, source->optimizer->average, size) && good;
+    good = like(&copy->teacher.shares, source->teacher->shares, (size_t)source->teacher->classes) &&
+           good;
     CHECK(good, SWWAE_E_MEMORY, "no memory for a copy of %zu parameters to save", size);
 fail:
     return status;

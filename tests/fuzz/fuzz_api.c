@@ -162,6 +162,8 @@ static swwae_status call_files(void) {
                                                         (size_t)number())
                           : swwae_dataset_open(maybe(&made), few, split, pad & 63);
         if (status == SWWAE_OK) swwae_dataset_check_held_out(maybe(made), a_model());
+        if (status == SWWAE_OK) swwae_dataset_repeat_gray(maybe(made));
+        swwae_dataset_is_there(few, (swwae_split)number());
         break;
     }
     default:
