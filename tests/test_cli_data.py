@@ -103,7 +103,7 @@ def test_few_of_many():
     result = run("train", "--data", "./many", *ARCH, "--steps", "8", "--out", "few-run")
     check("train: few labels among many images", result.returncode == 0
           and "few labels: trains with changed images" in result.stderr
-          and "only 1 validation images choose the best model" in result.stderr
+          and "few images (1) choose the best model" in result.stderr
           and json.loads(Path("few-run/config.json").read_text())["pseudo-labels"] == 0.8
           and "next   swwae eval few-run --split train" in result.stdout
           and "\nhint   the data has no test images" in result.stdout, told(result))

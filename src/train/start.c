@@ -23,10 +23,9 @@ static void tell_about_validation(struct run *run) {
                        "there is no validation set, so " MODEL_FILE " holds the last model, not "
                        "the best one");
     else if (run->draw.validation_count < VALIDATION_LEAST)
-        report_message(
-            &run->reporter,
-            "only %zu validation images choose the best model; --validation N takes more",
-            run->draw.validation_count);
+        report_message(&run->reporter,
+                       "few images (%zu) choose the best model; --validation N takes more",
+                       run->draw.validation_count);
 }
 
 static void tell_about_recipe(struct run *run) {
