@@ -226,16 +226,15 @@ static swwae_status go_on(struct run *run, bool changed, bool further, uint64_t 
     bool damaged;
     TRY(restore(run, &damaged, further));
     if (changed) TRY(folder_write_config(&run->folder, run->options));
-    if (run->state.step >= run->steps && run->state.row_step == run->state.step) {
-        run->steps = run->state.step; /* fewer may have been asked for */
-        run_tell(run, false, false);  /* how far it came, and its best */
+    if (run->state.step > run->steps) run->steps = run->state.step; /* fewer were asked for */
+    if (run->state.step == run->steps && run->state.row_step == run->state.step) {
+        run_tell(run, false, false); /* how far it came, and its best */
         report_message(&run->reporter,
                        "%.300s is complete with its %llu steps; ask for more --%s to go on",
                        run->folder.path, (unsigned long long)run->state.step,
                        run->settings->steps > 0 ? "steps" : "epochs");
         return SWWAE_OK;
     }
-    if (run->state.step > run->steps) run->steps = run->state.step;
     TRY(metrics_resume(&run->metrics, run->folder.metrics, run->state.row_step));
     TRY(run_make_saver(run, damaged));
     if (rewinds) {
