@@ -3,6 +3,7 @@
 it what was not forced to disk, at moments all over its calls of write, fsync and rename, and resumed:
 the same bits as on a good disk (see disk_faults.c)."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,9 +26,10 @@ def train(command, folder, env=None):
 
 
 def main():
-    command, faults = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    command = os.path.abspath(sys.argv[1])
     passed = failed = 0
     with tempfile.TemporaryDirectory() as top:
+        faults = shutil.copy(sys.argv[2], top)  # LD_PRELOAD cannot name a path with a space
         whole = os.path.join(top, "whole")
         assert train(command, whole).returncode == 0
         wanted = digest(whole)
