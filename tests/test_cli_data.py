@@ -102,7 +102,7 @@ def test_few_of_many():
     check("info: images without a label", "\nno label    58 images\n" in info.stdout, told(info))
     result = run("train", "--data", "./many", *ARCH, "--steps", "8", "--out", "few-run")
     check("train: few labels among many images", result.returncode == 0
-          and "few labels: trains with changed images" in result.stderr
+          and "few labels of images in colour: trains with" in result.stderr
           and "few images (1) choose the best model" in result.stderr
           and json.loads(Path("few-run/config.json").read_text())["pseudo-labels"] == 0.8
           and "next   swwae eval few-run --split train" in result.stdout
@@ -167,6 +167,23 @@ def test_study():
           str(run_options))
 
 
+def test_colour_recipe():
+    """Few labels of images in colour: the recipe for photographs, unless another one is named."""
+    bars(Path("colours"), 30)
+    short = ["train", "--data", "./colours", *ARCH, "--labels", "6", "--steps", "2"]
+    for more, augment, said in (((), "shift,mirror,colour,erase", True),
+                                (("--recipe", "plus"), "affine,erase", False),
+                                (("--recipe", "none"), "none", False)):
+        result = run(*short, *more, "--out", "colour" + "-".join(more))
+        config = json.loads(Path("colour" + "-".join(more) + "/config.json").read_text())
+        check(f"train: few labels of images in colour {more}", result.returncode == 0
+              and config["augment"] == augment and "hint   few labels" not in result.stdout
+              and ("few labels of images in colour: " in result.stderr) == said,
+              f"{config['augment']}\n{told(result)}")
+    result = run("train", "--resume", "colour", "--steps", "3", "--quiet")
+    check("train --resume of it", result.returncode == 0, told(result))
+
+
 def test_augment():
     """A picture of what random changes make of the training images."""
     bars(Path("changed"), 3)
@@ -188,9 +205,12 @@ def test_augment():
     expect("augment: images that are not there", [*command, "--augment", "erase", "--first", "6"],
            1, "swwae augment: ./changed has 6 training images, numbered from 0; 10 from number 6 on "
            "were asked for\n")
-    result = run(*command, "--augment-strength", "2")
-    check("augment: by default as for few labels", "--augment affine,erase --augment-border mirror "
-          "--augment-strength 2\n" in result.stdout, told(result))
+    shapes = ["augment", "--data", "shapes", "--out", "shapes.png"]
+    for data, changes in ((shapes, "affine,erase"), (command, "shift,mirror,colour,erase")):
+        result = run(*data, "--augment-strength", "2", "--count", "2")
+        check(f"augment: by default as for few labels, {data[2]}",
+              f"--augment {changes} --augment-border mirror --augment-strength 2\n"
+              in result.stdout, told(result))
     expect("augment: nothing to draw", [*command, "--recipe", "none"], 2,
            misuse("augment", "which changes? give --augment LIST, such as shift,mirror, or "
                   "--recipe auto|plus|photo"))
@@ -207,4 +227,5 @@ def test_published_draws():
         check(f"docs/draws/{file.name}", drawn.stdout == file.read_text(), told(drawn)[:300])
 
 
-main(test_class_folders, test_few_of_many, test_labels, test_study, test_augment, test_published_draws)
+main(test_class_folders, test_few_of_many, test_labels, test_study, test_colour_recipe,
+     test_augment, test_published_draws)

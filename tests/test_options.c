@@ -298,6 +298,12 @@ static void test_recipe_auto(void **state) {
     assert_true(options_recipe(options) == RECIPE_PLUS && s->pseudo_labels > 0);
     assert_int_equal(swwae_options_set(options, "labels", "20000"), SWWAE_OK); /* counted */
     assert_int_equal(options_recipe(options), RECIPE_FULL);
+    assert_int_equal(options_know_data(options, 0, true), SWWAE_OK);
+    assert_int_equal(options_recipe(options), RECIPE_FULL);
+    assert_int_equal(swwae_options_set(options, "labels", "10000"), SWWAE_OK);
+    assert_true(options_recipe(options) == RECIPE_PHOTO && s->steps == 10000);
+    assert_int_equal(swwae_options_set(options, "lambda-nll", "0"), SWWAE_OK);
+    assert_int_equal(options_recipe(options), RECIPE_NONE);
     swwae_options_free(options);
 }
 

@@ -8,11 +8,8 @@ const struct option option_table[] = {
       "settings found best, for all options that are not given. For few labels: plus, with changed "
       "images and pseudo-labels; photo, the same for images that may be mirrored and recoloured; "
       "plain, one net and one loss. For many: full, with batch normalisation and averaged weights. "
-      "auto, plus for at most 10000 labels (--labels N, --label-file, or no more have one and "
-      "others "
-      "none) and "
-      "full for more; none, "
-      "each option's own default"},
+      "auto, plus, of images in colour photo, for at most 10000 labels (--labels N, --label-file, "
+      "or no more have one and others none) and full for more; none, each option's own default"},
      .kind = CHOICE,
      .offset = AT(recipe)},
     {{"data", "NAME|DIR", "fashion-mnist",

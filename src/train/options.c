@@ -95,7 +95,7 @@ int options_recipe(const swwae_options *options) {
     const bool few = s->labels > 0           ? s->labels <= FEW_LABELS
                      : options->labelled > 0 ? options->labelled <= FEW_LABELS
                                              : listed;
-    return few ? RECIPE_PLUS : RECIPE_FULL;
+    return !few ? RECIPE_FULL : options->colour ? RECIPE_PHOTO : RECIPE_PLUS;
 }
 
 /* What the recipe makes of an option that was not given; NULL: its default. */
@@ -119,8 +119,9 @@ fail:
     return status;
 }
 
-swwae_status options_know_labelled(swwae_options *options, long labelled) {
+swwae_status options_know_data(swwae_options *options, long labelled, bool colour) {
     options->labelled = labelled;
+    options->colour = colour;
     return follow_recipe(options);
 }
 
@@ -192,6 +193,7 @@ swwae_status options_copy(swwae_options **copy, const swwae_options *options) {
     made->settings = options->settings;
     made->given = options->given;
     made->labelled = options->labelled;
+    made->colour = options->colour;
     for (size_t i = 0; i < option_count; i++) {
         if (!options->text[i]) continue;
         made->text[i] = strdup(options->text[i]);

@@ -107,20 +107,22 @@ struct swwae_options {
     char *text[OPTIONS_LIMIT]; /* an option's value as written; NULL: its default */
     uint64_t given;            /* bit i: option i was set explicitly */
     long labelled; /* images with a label, of data where others have none; 0: not known */
+    bool colour;   /* the images have several channels; false: not known */
 };
 
 /* True when the user set it. name is in the table. */
 bool options_given(const swwae_options *options, const char *name);
 
-/* The recipe followed, which is never RECIPE_AUTO: that is RECIPE_PLUS where at most FEW_LABELS
- * images are labelled, by --labels, by a label file or because the others have no label,
- * RECIPE_FULL where more are, and RECIPE_NONE
- * without labels or classes to learn, or where the first weights are not random, which want the
- * --norm that they have. */
+/* The recipe followed, which is never RECIPE_AUTO: that is RECIPE_PLUS, of images in colour
+ * RECIPE_PHOTO, where at most FEW_LABELS images are labelled, by --labels, by a label file or
+ * because the others have no label, RECIPE_FULL where more are, and RECIPE_NONE without labels or
+ * classes to learn, or where the first weights are not random, which want the --norm that they
+ * have. */
 int options_recipe(const swwae_options *options);
 
-/* Tells how many images have a label, of data where others have none. */
-swwae_status options_know_labelled(swwae_options *options, long labelled);
+/* Tells of the data how many images have a label, where others have none (else 0), and whether the
+ * images have several channels. */
+swwae_status options_know_data(swwae_options *options, long labelled, bool colour);
 
 /* True when any text is a value of it, so that "1" is not a number there. */
 bool options_free_text(const char *name);

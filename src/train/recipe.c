@@ -257,11 +257,11 @@ swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *data
     swwae_status status = SWWAE_OK;
     uint32_t *listed = NULL;
     size_t count = dataset_labelled(dataset);
+    const long part = count < dataset->count ? (long)count : 0;
     if (!options_given(options, "arch")) TRY(recipe_end_in(options, dataset->classes));
     if (lists_labels(options) && !options_given(options, "labels"))
         TRY(read_listed(&listed, &count, options, dataset, list_path(options, copy)));
-    else if (count < dataset->count)
-        TRY(options_know_labelled(options, (long)count));
+    TRY(options_know_data(options, part, dataset->channels > 1));
 fail:
     free(listed);
     return status;

@@ -48,7 +48,7 @@ swwae_status recipe_end_in(swwae_options *options, int classes);
 /* What the data decides, before anything that a recipe sets is looked at. An --arch that was not
  * given ends in its classes. --recipe auto depends on the number of labels: with --label-file
  * --labels becomes the number of images that it lists, and of data where some images have no label
- * the number of the others counts. copy: as below. */
+ * the number of the others counts; and on whether the images are in colour. copy: as below. */
 swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *dataset,
                         const char *copy);
 

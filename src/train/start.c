@@ -29,11 +29,18 @@ static void tell_about_validation(struct run *run) {
 }
 
 static void tell_about_recipe(struct run *run) {
-    if (run->settings->recipe == RECIPE_AUTO && options_recipe(run->options) == RECIPE_PLUS &&
-        teacher_wanted(run->settings))
+    const int recipe = options_recipe(run->options);
+    if (run->settings->recipe != RECIPE_AUTO || !teacher_wanted(run->settings)) return;
+    if (recipe == RECIPE_PLUS)
         report_message(&run->reporter,
                        "few labels: trains with changed images, pseudo-labels and what else "
                        "--recipe plus sets; --recipe none: with nothing but what is given");
+    if (recipe == RECIPE_PHOTO)
+        report_message(&run->reporter,
+                       "few labels of images in colour: trains with images mirrored and "
+                       "recoloured, pseudo-labels and what else --recipe photo sets; --recipe "
+                       "plus: where that changes a class; --recipe none: with nothing but what is "
+                       "given");
 }
 
 /* The weights of step 0. A run that goes on has them from its checkpoint, so that it needs the
