@@ -74,14 +74,6 @@ static enum outcome draw(const struct args *args, const swwae_options *options,
     return OUTCOME_DONE;
 }
 
-/* What --recipe auto follows for few labels of images in colour. */
-static swwae_status take_photo(swwae_options *options, const swwae_dataset *dataset) {
-    int channels, height, width;
-    swwae_dataset_image_size(dataset, &channels, &height, &width);
-    if (channels == 1 || strcmp(swwae_options_get(options, "recipe"), "auto") != 0) return SWWAE_OK;
-    return swwae_options_set(options, "recipe", "photo");
-}
-
 /* Opens the training images and draws; a count that was not asked for shrinks to what there is. */
 static enum outcome open_and_draw(const struct args *args, swwae_options *options,
                                   struct wanted *wanted) {
@@ -98,7 +90,7 @@ static enum outcome open_and_draw(const struct args *args, swwae_options *option
                                 "%s has %zu training images, numbered from 0; %ld from number %ld "
                                 "on were asked for",
                                 data, swwae_dataset_count(dataset), wanted->count, wanted->first);
-    else if (take_photo(options, dataset) != SWWAE_OK)
+    else if (swwae_options_fit(options, dataset) != SWWAE_OK)
         outcome = report_library(args->command);
     else
         outcome = draw(args, options, dataset, wanted);

@@ -311,15 +311,19 @@ SWWAE_API swwae_status swwae_options_set(swwae_options *options, const char *nam
 SWWAE_API const char *swwae_options_get(const swwae_options *options, const char *name);
 /* Sets every option a JSON file names (a run's config.json, for instance). */
 SWWAE_API swwae_status swwae_options_load(swwae_options *options, const char *path);
+/* What a training takes from its data, for options that are not set: an architecture that ends in
+ * its classes, and the recipe that recipe "auto" follows for its labels and for images in colour.
+ * Trainings do so by themselves; afterwards swwae_options_get tells what they use. */
+SWWAE_API swwae_status swwae_options_fit(swwae_options *options, const swwae_dataset *dataset);
 
 /* The images whose labels a training with these options would use, as the text of an index file for
  * the option label-file (docs/formats.md). *text is released with swwae_text_free. */
 SWWAE_API swwae_status swwae_draw_labels(const swwae_options *options, char **text);
 
 /* Changes n images (n, channels, height, width), pixels 0 to 1, in place as a training with these
- * options changes its own: augment, augment-border, augment-strength, seed. By draws number first,
- * first + 1, ...: the same draw makes the same of the same image. At most 1024 channels and 4096
- * pixels a side. */
+ * options, fitted to its data (swwae_options_fit), changes its own: augment, augment-border,
+ * augment-strength, seed. By draws number first, first + 1, ...: the same draw makes the same of
+ * the same image. At most 1024 channels and 4096 pixels a side. */
 SWWAE_API swwae_status swwae_augment(const swwae_options *options, float *images, size_t n,
                                      int channels, int height, int width, uint64_t first);
 

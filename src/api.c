@@ -268,6 +268,15 @@ void swwae_evaluation_clear(swwae_evaluation *evaluation) {
 
 /* ---- Training --------------------------------------------------------------------------- */
 
+swwae_status swwae_options_fit(swwae_options *options, const swwae_dataset *dataset) {
+    swwae_status status = SWWAE_OK;
+    NEED(options);
+    NEED(dataset);
+    TRY(recipe_fit(options, dataset, NULL));
+fail:
+    return status;
+}
+
 swwae_status swwae_draw_labels(const swwae_options *options, char **text) {
     swwae_status status = SWWAE_OK;
     NEED(options);

@@ -174,8 +174,9 @@ def test_colour_recipe():
     for more, augment, said in (((), "shift,mirror,colour,erase", True),
                                 (("--recipe", "plus"), "affine,erase", False),
                                 (("--recipe", "none"), "none", False)):
-        result = run(*short, *more, "--out", "colour" + "-".join(more))
-        config = json.loads(Path("colour" + "-".join(more) + "/config.json").read_text())
+        out = "colour" + "-".join(more)
+        result = run(*short, *more, "--out", out)
+        config = json.loads(Path(out, "config.json").read_text())
         check(f"train: few labels of images in colour {more}", result.returncode == 0
               and config["augment"] == augment and "hint   few labels" not in result.stdout
               and ("few labels of images in colour: " in result.stderr) == said,

@@ -163,6 +163,14 @@ size_t dataset_labelled(const struct swwae_dataset *dataset) {
     return n;
 }
 
+size_t *dataset_class_counts(const struct swwae_dataset *dataset) {
+    size_t *counts = calloc((size_t)dataset->classes + 1, sizeof *counts);
+    for (size_t i = 0; counts && dataset->labels && i < dataset->count; i++)
+        if (dataset->labels[i] >= 0 && dataset->labels[i] < dataset->classes)
+            counts[dataset->labels[i]]++;
+    return counts;
+}
+
 size_t dataset_total(const struct swwae_dataset *dataset) {
     return dataset->total ? dataset->total : dataset->count;
 }
@@ -296,14 +304,11 @@ static json_t *text_json(const char *text) {
     return json;
 }
 
-/* The number of images with each class's label; NULL without memory, as of the next two. */
+/* NULL without memory, as of the next two. */
 static json_t *counts_json(const struct swwae_dataset *dataset) {
     json_t *list = json_array();
-    size_t *counts = calloc((size_t)dataset->classes + 1, sizeof *counts);
+    size_t *counts = dataset_class_counts(dataset);
     bool good = list && counts;
-    for (size_t i = 0; good && dataset->labels && i < dataset->count; i++)
-        if (dataset->labels[i] >= 0 && dataset->labels[i] < dataset->classes)
-            counts[dataset->labels[i]]++;
     for (int k = 0; good && k < dataset->classes; k++)
         good = !json_array_append_new(list, json_integer((json_int_t)counts[k]));
     free(counts);

@@ -57,6 +57,9 @@ size_t dataset_number(const struct swwae_dataset *dataset, size_t i);
 /* Images with a label. */
 size_t dataset_labelled(const struct swwae_dataset *dataset);
 
+/* The number of images with each class's label, calloc'ed; NULL without memory. */
+size_t *dataset_class_counts(const struct swwae_dataset *dataset);
+
 /* All images in the files, those that are held out too. */
 size_t dataset_total(const struct swwae_dataset *dataset);
 

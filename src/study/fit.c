@@ -50,10 +50,8 @@ static swwae_status fit_test(struct study *study, const swwae_dataset *dataset) 
  * each to test and to validation at most. */
 static swwae_status count_labels(struct study *study, const swwae_dataset *dataset) {
     swwae_status status = SWWAE_OK;
-    size_t *counts = calloc((size_t)dataset->classes + 1, sizeof *counts), least = SIZE_MAX;
+    size_t *counts = dataset_class_counts(dataset), least = SIZE_MAX;
     CHECK(counts, SWWAE_E_MEMORY, "no memory for the numbers of labels");
-    for (size_t i = 0; dataset->labels && i < dataset->count; i++)
-        if (dataset->labels[i] >= 0) counts[dataset->labels[i]]++;
     for (int k = 0; k < dataset->classes; k++)
         if (counts[k] < least) least = counts[k];
     const size_t labelled = dataset_labelled(dataset), even = least / 4 * (size_t)dataset->classes;

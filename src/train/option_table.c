@@ -42,8 +42,7 @@ const struct option option_table[] = {
      .offset = AT(label_file)},
     {{"test-count", "N", "0",
       "training images, of every class as many as it allows, held out as test images where the "
-      "data has none; "
-      "0: its own"},
+      "data has none; 0: its own"},
      .kind = COUNT,
      .offset = AT(test_count),
      .high = 4294967295.0},

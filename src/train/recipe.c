@@ -256,12 +256,13 @@ swwae_status recipe_fit(swwae_options *options, const struct swwae_dataset *data
                         const char *copy) {
     swwae_status status = SWWAE_OK;
     uint32_t *listed = NULL;
-    size_t count = dataset_labelled(dataset);
-    const long part = count < dataset->count ? (long)count : 0;
+    size_t count;
+    const size_t labelled = dataset_labelled(dataset);
     if (!options_given(options, "arch")) TRY(recipe_end_in(options, dataset->classes));
     if (lists_labels(options) && !options_given(options, "labels"))
         TRY(read_listed(&listed, &count, options, dataset, list_path(options, copy)));
-    TRY(options_know_data(options, part, dataset->channels > 1));
+    TRY(options_know_data(options, labelled < dataset->count ? (long)labelled : 0,
+                          dataset->channels > 1));
 fail:
     free(listed);
     return status;

@@ -247,6 +247,7 @@ static swwae_status call_training(void) {
     swwae_options *options = NULL;
     swwae_memory memory = {0};
     char *drawn = NULL;
+    swwae_dataset *few = NULL;
     float images[2 * 3 * 3] = {0.5F};
     const char *run = fuzz_path("run");
     const swwae_option_info *odd = swwae_option_info_at(choose(64));
@@ -269,6 +270,8 @@ static swwae_status call_training(void) {
     case 1: status = swwae_draw_labels(maybe(options), maybe(&drawn)); break;
     case 2: status = swwae_train_memory(maybe(options), maybe(&memory)); break;
     case 3:
+        if ((status = swwae_dataset_open(&few, fuzz_path("few"), SWWAE_SPLIT_TRAIN, 0)) == SWWAE_OK)
+            swwae_options_fit(maybe(options), maybe(few));
         status = swwae_augment(maybe(options), maybe(images), choose(3), 1, (int)choose(4),
                                (int)choose(4), choose(9));
         break;
@@ -281,6 +284,7 @@ static swwae_status call_training(void) {
     }
     fuzz_must(status == SWWAE_OK || (!drawn && !memory.peak), "a failure leaves its outputs");
     swwae_text_free(drawn);
+    swwae_dataset_free(few);
     swwae_options_free(options);
     return status;
 }
