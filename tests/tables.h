@@ -19,8 +19,8 @@ struct events {
     int stop_after; /* reports; 0: never */
     int calls, trainings, ended;
     int whole; /* how many had ended when all the work was first told as done; 0: it never was */
-    int before_second; /* how many had ended when the first of the second draw began */
-    double most_left;  /* seconds_left at most; NaN: none was told */
+    char later[32];   /* the digit of every draw after the first, as its trainings began */
+    double most_left; /* seconds_left at most; NaN: none was told */
 };
 
 static inline int listen(const swwae_progress *event, void *user) {
@@ -28,8 +28,9 @@ static inline int listen(const swwae_progress *event, void *user) {
     events->calls++;
     const bool begins = event->message && strncmp(event->message, "training ", 9) == 0;
     events->trainings += begins;
-    if (begins && strstr(event->message, "-seed2") && !events->before_second)
-        events->before_second = events->ended;
+    const char *seed = begins ? strstr(event->message, "-seed") : NULL;
+    const size_t told = strlen(events->later);
+    if (seed && seed[5] != '1' && told + 1 < sizeof events->later) events->later[told] = seed[5];
     events->ended += event->message && strstr(event->message, ": test error ");
     if (!event->message) {
         assert_string_equal(event->what, "study");
