@@ -210,6 +210,22 @@ static struct arg *find(const struct args *args, const char *name, size_t length
     return NULL;
 }
 
+/* What other programs call an option. */
+static const char *const synonyms[][2] = {
+    {"learning-rate", "lr"},  {"batch-size", "batch"},     {"iterations", "steps"},
+    {"max-steps", "steps"},   {"model", "arch"},           {"architecture", "arch"},
+    {"weights", "init-from"}, {"pretrained", "init-from"}, {"output-dir", "out"},
+    {"num-labels", "labels"}, {"ema", "average"},          {"workers", "threads"},
+};
+
+/* The command's option that others call `word`; NULL: none. */
+static const char *elsewhere(const struct args *args, const char *word) {
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strcmp(word, synonyms[i][0]) == 0 && find(args, synonyms[i][1], strlen(synonyms[i][1])))
+            return synonyms[i][1];
+    return NULL;
+}
+
 static enum outcome unknown(const struct args *args, const char *text, size_t length) {
     const char *names[128];
     char word[WORD + 2];
@@ -219,7 +235,8 @@ static enum outcome unknown(const struct args *args, const char *text, size_t le
         if (args->options[i].name) names[count++] = args->options[i].name;
     const char *name = text + strspn(text, "-");
     snprintf(word, sizeof word, "%.*s", (int)(length - (size_t)(name - text)), name);
-    const char *closest = args_closest(word, names, count);
+    const char *closest = elsewhere(args, word);
+    if (!closest) closest = args_closest(word, names, count);
     if (closest)
         return report_misused(args->command, "unknown option %.*s; did you mean --%s?", (int)length,
                               text, closest);
